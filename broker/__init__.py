@@ -1,0 +1,1 @@
+"""The library that every worker imports; see README.md for what is public."""

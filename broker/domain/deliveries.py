@@ -1,0 +1,39 @@
+"""The bodies of runs: what a stub finds in its ``stubpost``.
+
+Source: specs/stubber-webchat.md sections 2.3, 2.4 and 5.3.
+"""
+
+from __future__ import annotations
+
+from broker.domain.events import VisitorContent
+from broker.domain.ids import ActionName, ChannelName, ChatName, branch_of
+from broker.domain.registrations import Taker
+from broker.domain.wire import Body
+
+
+def default_feedback_action(channel: ChannelName) -> ActionName:
+    """The action that every stub has for a channel: ``_update_from_<channel>``."""
+    return ActionName(f"_update_from_{channel}")
+
+
+def owner_run(channel: ChannelName, chat: ChatName, content: VisitorContent, payload: Body) -> Body:
+    """A run of the feedback action: the text, and the event as ``_incoming_<channel>_data``.
+
+    The configuration has other members here than on the bus: ``branch``, ``pass_through_data``, ``profile_uuid``.
+    ``payload`` is the event as it came, so members that we do not know reach the stub too.
+    """
+    given = content.configuration
+    configuration: Body = {"branch": branch_of(chat)}
+    if given is not None and given.pass_through is not None:
+        configuration["pass_through_data"] = given.pass_through
+    if given is not None and given.profile_uuid is not None:
+        configuration["profile_uuid"] = given.profile_uuid
+    incoming = {**payload, f"{channel}_configuration": configuration}
+    return {"stubpost": {"message": content.text, "data": {f"_incoming_{channel}_data": incoming}}}
+
+
+def taker_run(channel: ChannelName, taker: Taker, payload: Body) -> Body:
+    """A run of a registration's action: its own message and data, the event laid over them as ``heimdall``."""
+    registration = taker.registration
+    data = {**registration.data, "heimdall": {channel: payload}, "heimdall_event": taker.event}
+    return {"stubpost": {"message": registration.message, "data": data}}

@@ -1,0 +1,90 @@
+"""How the fold's state is kept in bucket STUBSESSIONS, and under which keys."""
+
+from __future__ import annotations
+
+from typing import Self
+
+from pydantic import Field
+
+from broker.domain.events import Action, Label, StubName
+from broker.domain.ids import ActionName, OrgId, SessionId, Stub
+from broker.domain.session import Link, State
+from broker.domain.subjects import ChatPath
+from broker.domain.wire import Wire
+
+INDEX = "index"
+SESSION = "session"
+
+
+class LinkRecord(Wire):
+    """The live link; ``expires_at_ms`` alone decides whether it still counts."""
+
+    stub: StubName
+    feedback_action: Action | None = None
+    epoch: int
+    expires_at_ms: int
+    timeout_hours: float
+
+
+class StateRecord(Wire):
+    """Value in bucket STUBSESSIONS, key ``session.<org>.<session>``: the state after ``last_sequence``."""
+
+    channel: Label
+    chat_name: Label
+    last_sequence: int
+    link: LinkRecord | None = None
+    opened: bool = False
+    offered: bool = False
+    held: list[int] = Field(default_factory=list)
+    held_until_ms: int = 0
+
+    @classmethod
+    def of(cls, path: ChatPath, state: State) -> Self:
+        """The record of a state."""
+        link = state.link
+        return cls(
+            channel=path.channel,
+            chat_name=path.chat,
+            last_sequence=state.last_sequence,
+            link=link
+            and LinkRecord(
+                stub=str(link.stub),
+                feedback_action=link.feedback_action,
+                epoch=link.epoch,
+                expires_at_ms=link.expires_at_ms,
+                timeout_hours=link.timeout_hours,
+            ),
+            opened=state.opened,
+            offered=state.offered,
+            held=list(state.held),
+            held_until_ms=state.held_until_ms,
+        )
+
+    def to_state(self) -> State:
+        """The state of a record."""
+        link = self.link
+        return State(
+            last_sequence=self.last_sequence,
+            link=link
+            and Link(
+                stub=Stub.parse(link.stub),
+                feedback_action=None if link.feedback_action is None else ActionName(link.feedback_action),
+                epoch=link.epoch,
+                expires_at_ms=link.expires_at_ms,
+                timeout_hours=link.timeout_hours,
+            ),
+            opened=self.opened,
+            offered=self.offered,
+            held=tuple(self.held),
+            held_until_ms=self.held_until_ms,
+        )
+
+
+def session_key(org: OrgId, session: SessionId) -> str:
+    """Where a session's state is kept."""
+    return f"{SESSION}.{org}.{session}"
+
+
+def index_key(org: OrgId, stub: Stub, session: SessionId) -> str:
+    """Where a stub's link to a session is noted; the note may lag, so whoever reads it checks the link."""
+    return f"{INDEX}.{org}.{stub.service}.{stub.ref}.{session}"

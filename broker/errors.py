@@ -1,0 +1,258 @@
+"""The whole error hierarchy: a code for machines, one sentence for people, facts as attributes."""
+
+from __future__ import annotations
+
+
+class BackboneError(Exception):
+    """Root of all our errors.
+
+    ``code`` is the word used in logs, dead letters, command replies and tests; ``retryable`` says whether the
+    same attempt may succeed later without anyone changing anything.
+    """
+
+    code = "backbone"
+    retryable = False
+
+
+# Grammar: what a person or a program wrote is not what the contract says.
+
+
+class GrammarError(BackboneError):
+    """A name, token, subject or pattern outside the grammar of subjects.md."""
+
+    code = "bad_grammar"
+
+
+class InvalidNameError(GrammarError):
+    """A token's value breaks the rule for its place."""
+
+    code = "bad_name"
+
+    def __init__(self, what: str, found: str, *, expected: str) -> None:
+        super().__init__(f"bad {what} {shorten(found)!r}: expected {expected}")
+        self.what = what
+
+
+class InvalidSubjectError(GrammarError):
+    """A subject that no row of subjects.md describes."""
+
+    code = "bad_subject"
+
+    def __init__(self, subject: str, *, problem: str) -> None:
+        super().__init__(f"subject {shorten(subject, 200)!r} is outside the grammar: {problem}")
+
+
+class InvalidPatternError(GrammarError):
+    """A pattern with wildcards that cannot be read."""
+
+    code = "bad_pattern"
+
+    def __init__(self, pattern: str, *, problem: str) -> None:
+        super().__init__(f"pattern {shorten(pattern, 200)!r} cannot be used: {problem}")
+
+
+# Bodies: the content of one event.
+
+
+class BodyError(BackboneError):
+    """A body that is not what its subject promises."""
+
+    code = "bad_body"
+
+
+class UndecodableBodyError(BodyError):
+    """Neither msgpack nor JSON, or not an object."""
+
+    code = "undecodable"
+
+    def __init__(self, size_bytes: int, problem: str) -> None:
+        super().__init__(f"body of {size_bytes} bytes is neither a msgpack map nor a JSON object: {problem}")
+        self.size_bytes = size_bytes
+
+
+class InvalidBodyError(BodyError):
+    """Decoded, but fields are missing, wrong or out of range; every problem is listed, no content is."""
+
+    code = "invalid_body"
+
+    def __init__(self, what: str, problems: tuple[str, ...]) -> None:
+        super().__init__(f"{what} does not validate: {'; '.join(problems)}")
+        self.problems = problems
+
+
+class BodyTooLargeError(BodyError):
+    """Over the size that the bus carries."""
+
+    code = "too_large"
+
+    def __init__(self, what: str, size_bytes: int, *, bytes_max: int) -> None:
+        super().__init__(f"{what} has {size_bytes} bytes: at most {bytes_max} are taken")
+
+
+# Conversations: well formed, but not allowed or not there.
+
+
+class UnknownSessionError(BackboneError):
+    """No session with that uuid."""
+
+    code = "unknown_session"
+
+    def __init__(self, session: str) -> None:
+        super().__init__(f"no session {session} is known: sessions begin with an initialize event of their channel")
+
+
+class ForbiddenError(BackboneError):
+    """The thing exists and belongs to somebody else."""
+
+    code = "forbidden"
+
+    def __init__(self, what: str, *, org: str) -> None:
+        super().__init__(f"{what} does not belong to org {org}")
+
+
+class NoSenderError(BackboneError):
+    """A link was asked for, and nobody says which stub is to own it."""
+
+    code = "no_sender"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "a stubsession needs its stub: send the header 'Heimdall-Stub: <service>.<stubref>' "
+            "or, in JSON, a top-level field 'stub'"
+        )
+
+
+class NameTakenError(BackboneError):
+    """A webchat with that name exists in this org and branch."""
+
+    code = "name_taken"
+
+    def __init__(self, name: str, *, branch: str, org: str) -> None:
+        super().__init__(f"webchat {name!r} exists already on branch {branch} of org {org}: choose another name")
+
+
+class UnknownChatError(BackboneError):
+    """No webchat with that name in that org."""
+
+    code = "unknown_chat"
+
+    def __init__(self, chat_name: str, *, org: str) -> None:
+        super().__init__(
+            f"org {org} has no webchat {chat_name!r}: create it with "
+            f"'heimdall chats create NAME --branch draft --org {org}', or correct the name"
+        )
+
+
+class NotFoundError(BackboneError):
+    """What a command named is not there."""
+
+    code = "not_found"
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"{what} was not found")
+
+
+# The bus: NATS said no, or nothing.
+
+
+class BusError(BackboneError):
+    """The server or the connection to it failed us."""
+
+    code = "bus"
+    retryable = True
+
+
+class ServerUnreachableError(BusError):
+    """Nobody answers at the address."""
+
+    code = "no_server"
+
+    def __init__(self, url: str) -> None:
+        super().__init__(f"no NATS server answers at {url}: start one with 'make dev', or set HEIMDALL_NATS_URL")
+
+
+class ServerTooOldError(BusError):
+    """The server lacks schedules or consumer resets."""
+
+    code = "server_too_old"
+    retryable = False
+
+    def __init__(self, url: str, found: str, *, expected: str) -> None:
+        super().__init__(f"the NATS server at {url} is {found}: at least {expected} is needed, upgrade it")
+
+
+class JetStreamMissingError(BusError):
+    """The server runs without JetStream."""
+
+    code = "no_jetstream"
+    retryable = False
+
+    def __init__(self, url: str) -> None:
+        super().__init__(
+            f"the NATS server at {url} has no JetStream: start it with 'jetstream {{}}' in its configuration"
+        )
+
+
+class PermissionRefusedError(BusError):
+    """The server refuses this user something that the worker needs."""
+
+    code = "permission_refused"
+    retryable = False
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(f"the NATS server refuses this user: {detail}; grant it as subjects.md lists for the role")
+
+
+class PublishTimedOutError(BusError):
+    """No acknowledgement came in time; the message may or may not be stored, so retry with the same id."""
+
+    code = "publish_timed_out"
+
+    def __init__(self, subject: str, *, timeout_s: float) -> None:
+        super().__init__(f"no acknowledgement for {subject} within {timeout_s:.1f} s")
+
+
+class PublishRefusedError(BusError):
+    """The stream answered with an error."""
+
+    code = "publish_refused"
+
+    def __init__(self, subject: str, err_code: int, description: str) -> None:
+        super().__init__(f"the stream refused {subject}: {description} ({err_code})")
+        self.err_code = err_code
+
+
+class ConflictError(BusError):
+    """Compare-and-set lost: somebody wrote in between. Read again and decide again."""
+
+    code = "conflict"
+
+    def __init__(self, key: str) -> None:
+        super().__init__(f"{key} was written by somebody else in between")
+
+
+class NoStreamError(BusError):
+    """No stream listens on the subject."""
+
+    code = "no_stream"
+
+    def __init__(self, subject: str) -> None:
+        super().__init__(f"no stream stores {subject}: run a worker once, it creates the streams")
+
+
+# Settings and programs.
+
+
+class SettingsError(BackboneError):
+    """Settings that cannot be used; all problems at once, by variable name."""
+
+    code = "bad_settings"
+
+    def __init__(self, problems: tuple[str, ...]) -> None:
+        super().__init__("settings cannot be used: " + "; ".join(problems))
+        self.problems = problems
+
+
+def shorten(text: str, characters_max: int = 80) -> str:
+    """The text, cut so that a message stays one line."""
+    return text if len(text) <= characters_max else text[: characters_max - 1] + "…"
