@@ -25,6 +25,27 @@ class LinkRecord(Wire):
     expires_at_ms: int
     timeout_hours: float
 
+    @classmethod
+    def of(cls, link: Link) -> Self:
+        """The record of a link."""
+        return cls(
+            stub=str(link.stub),
+            feedback_action=link.feedback_action,
+            epoch=link.epoch,
+            expires_at_ms=link.expires_at_ms,
+            timeout_hours=link.timeout_hours,
+        )
+
+    def to_link(self) -> Link:
+        """The link of a record."""
+        return Link(
+            stub=Stub.parse(self.stub),
+            feedback_action=None if self.feedback_action is None else ActionName(self.feedback_action),
+            epoch=self.epoch,
+            expires_at_ms=self.expires_at_ms,
+            timeout_hours=self.timeout_hours,
+        )
+
 
 class StateRecord(Wire):
     """Value in bucket STUBSESSIONS, key ``session.<org>.<session>``: the state after ``last_sequence``."""
@@ -41,19 +62,11 @@ class StateRecord(Wire):
     @classmethod
     def of(cls, path: ChatPath, state: State) -> Self:
         """The record of a state."""
-        link = state.link
         return cls(
             channel=path.channel,
             chat_name=path.chat,
             last_sequence=state.last_sequence,
-            link=link
-            and LinkRecord(
-                stub=str(link.stub),
-                feedback_action=link.feedback_action,
-                epoch=link.epoch,
-                expires_at_ms=link.expires_at_ms,
-                timeout_hours=link.timeout_hours,
-            ),
+            link=None if state.link is None else LinkRecord.of(state.link),
             opened=state.opened,
             offered=state.offered,
             held=list(state.held),
@@ -62,17 +75,9 @@ class StateRecord(Wire):
 
     def to_state(self) -> State:
         """The state of a record."""
-        link = self.link
         return State(
             last_sequence=self.last_sequence,
-            link=link
-            and Link(
-                stub=Stub.parse(link.stub),
-                feedback_action=None if link.feedback_action is None else ActionName(link.feedback_action),
-                epoch=link.epoch,
-                expires_at_ms=link.expires_at_ms,
-                timeout_hours=link.timeout_hours,
-            ),
+            link=None if self.link is None else self.link.to_link(),
             opened=self.opened,
             offered=self.offered,
             held=tuple(self.held),
