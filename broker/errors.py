@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+SERVER_FAULT_STATUS = 500
+"""From here on the fault is the server's, and passes; below, the same request fails again."""
+
 
 class BackboneError(Exception):
     """Root of all our errors.
@@ -203,6 +206,47 @@ class PermissionRefusedError(BusError):
         super().__init__(f"the NATS server refuses this user: {detail}; grant it as subjects.md lists for the role")
 
 
+class NoAnswerError(BusError):
+    """A request got no answer in time, or the connection broke while it waited."""
+
+    code = "no_answer"
+
+    def __init__(self, subject: str, *, problem: str) -> None:
+        super().__init__(f"the NATS server did not answer {subject}: {problem}")
+
+
+class RequestRefusedError(BusError):
+    """The server answered a request with an error."""
+
+    code = "request_refused"
+
+    def __init__(self, subject: str, status: int, err_code: int, description: str) -> None:
+        super().__init__(f"the NATS server refused {subject}: {description} ({err_code})")
+        self.status = status
+        self.err_code = err_code
+        self.retryable = status >= SERVER_FAULT_STATUS
+
+
+class TopologyError(BusError):
+    """A stream, bucket or consumer on the server is not what this version needs, and cannot be changed in place."""
+
+    code = "bad_topology"
+    retryable = False
+
+    def __init__(self, name: str, *, found: str, expected: str) -> None:
+        super().__init__(f"{name} exists with {found}, expected {expected}")
+
+
+class ServerFailedError(BusError):
+    """The embedded nats-server did not start, or ended."""
+
+    code = "server_failed"
+    retryable = False
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(f"nats-server cannot run: {problem}")
+
+
 class PublishTimedOutError(BusError):
     """No acknowledgement came in time; the message may or may not be stored, so retry with the same id."""
 
@@ -217,9 +261,11 @@ class PublishRefusedError(BusError):
 
     code = "publish_refused"
 
-    def __init__(self, subject: str, err_code: int, description: str) -> None:
+    def __init__(self, subject: str, status: int, err_code: int, description: str) -> None:
         super().__init__(f"the stream refused {subject}: {description} ({err_code})")
+        self.status = status
         self.err_code = err_code
+        self.retryable = status >= SERVER_FAULT_STATUS
 
 
 class ConflictError(BusError):

@@ -1,0 +1,1 @@
+"""What every process needs: settings, logs, metrics, the worker loop, the embedded server."""

@@ -1,0 +1,164 @@
+"""Publishes with a window: every one ends, stored or with the server's reason; nats-py's own may never end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+
+from nats.aio.msg import Msg
+from nats.errors import Error as NatsError
+
+from broker.errors import (
+    ConflictError,
+    NoStreamError,
+    PermissionRefusedError,
+    PublishRefusedError,
+    PublishTimedOutError,
+)
+from broker.transport.connection import Connection
+
+CONFLICT_CODES = frozenset((10071, 10164))
+"""Wrong last sequence: for the subject, and where the server knows no sequence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A message is on disk (or was already there, under the same id)."""
+
+    sequence: int
+    duplicate: bool
+
+
+@dataclass(slots=True)
+class _Waiting:
+    subject: str
+    ack: asyncio.Future[Stored]
+    deadline_s: float
+
+
+class Publisher:
+    """At most ``window`` publishes wait for their acknowledgement at a time; further ones wait for room.
+
+    Messages are stored in the order of the calls. What timed out may or may not be stored: retry it with the
+    same ``Nats-Msg-Id``.
+    """
+
+    def __init__(self, connection: Connection, window: int = 1024, timeout_s: float = 5.0) -> None:
+        self._connection = connection
+        self._window = asyncio.Semaphore(window)
+        self._timeout_s = timeout_s
+        self._inbox = connection.new_inbox()
+        self._open: dict[str, _Waiting] = {}
+        self._number = 0
+        self._sweeper: asyncio.TimerHandle | None = None
+
+    async def store(self, subject: str, body: bytes, headers: Mapping[str, str] | None = None) -> Stored:
+        """Publish and wait until it is stored.
+
+        Raises:
+            ConflictError: an expected sequence in the headers is not the last one.
+            PublishTimedOutError: no answer in time.
+            PublishRefusedError: the stream says no; ``retryable`` tells whether later may be better.
+            NoStreamError: no stream takes the subject.
+            PermissionRefusedError: this user may not publish there.
+            BodyTooLargeError: over the server's limit.
+        """
+        return await (await self.submit(subject, body, headers))
+
+    async def submit(
+        self, subject: str, body: bytes, headers: Mapping[str, str] | None = None
+    ) -> asyncio.Future[Stored]:
+        """Publish; the future ends as store() would. Whoever drops the future must not care about the outcome."""
+        await self._window.acquire()
+        self._number += 1
+        key = str(self._number)
+        loop = asyncio.get_running_loop()
+        ack: asyncio.Future[Stored] = loop.create_future()
+        self._open[key] = _Waiting(subject, ack, loop.time() + self._timeout_s)
+        ack.add_done_callback(lambda _: self._ended(key))
+        if self._sweeper is None:
+            self._sweeper = loop.call_later(self._timeout_s, self._sweep)
+        try:
+            await self._connection.publish(subject, body, reply=f"{self._inbox}.{key}", headers=headers)
+        except BaseException:
+            ack.cancel()
+            raise
+        return ack
+
+    async def open(self) -> None:
+        """Listen for acknowledgements; see open_publisher()."""
+        self._end_refusals = self._connection.on_refused(self._refused)
+        self._subscription = await self._connection.subscribe(f"{self._inbox}.*", self._acknowledged)
+
+    async def flush(self, wait_s: float = 5.0) -> None:
+        """Return when nothing waits any more, or after ``wait_s``."""
+        waiting = [item.ack for item in self._open.values()]
+        if waiting:
+            await asyncio.wait(waiting, timeout=wait_s)
+
+    async def close(self) -> None:
+        """Stop; what still waits ends as timed out."""
+        self._end_refusals()
+        with contextlib.suppress(NatsError):
+            await self._subscription.unsubscribe()
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+        for item in list(self._open.values()):
+            self._fail(item)
+
+    def _ended(self, key: str) -> None:
+        if self._open.pop(key, None) is not None:
+            self._window.release()
+
+    async def _acknowledged(self, message: Msg) -> None:
+        item = self._open.get(message.subject.rsplit(".", 1)[1])
+        if item is None or item.ack.done():
+            return
+        if message.headers and message.headers.get("Status") == "503":
+            item.ack.set_exception(NoStreamError(item.subject))
+            return
+        answer = json.loads(message.data)
+        problem = answer.get("error")
+        if problem is None:
+            item.ack.set_result(Stored(answer["seq"], duplicate="duplicate" in answer))
+        elif (err_code := problem.get("err_code", 0)) in CONFLICT_CODES:
+            item.ack.set_exception(ConflictError(item.subject))
+        else:
+            text = problem.get("description", "")
+            item.ack.set_exception(PublishRefusedError(item.subject, problem.get("code", 500), err_code, text))
+
+    def _refused(self, subject: str) -> None:
+        for item in list(self._open.values()):
+            if item.subject == subject and not item.ack.done():
+                item.ack.set_exception(PermissionRefusedError(f"it may not publish to {subject}"))
+
+    def _sweep(self) -> None:
+        """Fail the overdue. The wait is the same for all, so the oldest stand first."""
+        loop = asyncio.get_running_loop()
+        self._sweeper = None
+        for item in list(self._open.values()):
+            if item.deadline_s > loop.time():
+                self._sweeper = loop.call_at(item.deadline_s, self._sweep)
+                return
+            self._fail(item)
+
+    def _fail(self, item: _Waiting) -> None:
+        if not item.ack.done():
+            item.ack.set_exception(PublishTimedOutError(item.subject, timeout_s=self._timeout_s))
+
+
+@contextlib.asynccontextmanager
+async def open_publisher(
+    connection: Connection, *, window: int = 1024, timeout_s: float = 5.0
+) -> AsyncIterator[Publisher]:
+    """A publisher that takes messages until the end of the block, and waits there for those on their way."""
+    publisher = Publisher(connection, window, timeout_s)
+    await publisher.open()
+    try:
+        yield publisher
+        await publisher.flush()
+    finally:
+        await publisher.close()

@@ -1,0 +1,210 @@
+"""Streams, buckets and consumers as one table of data, and what makes a server agree with it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from broker.domain.subjects import DEADLETTERS, NOTIFICATIONS, STUBS, TIMERS
+
+SECOND_NS = 1_000_000_000
+DAY_S = 86_400
+
+PARTITIONS = 16
+GROUPS = 4
+"""Consumers of one service: each costs the server something per message, so not one per partition."""
+
+ACK_WAIT_S = 30
+ACK_PENDING_MAX = 1_000
+MESSAGE_BYTES_MAX = 1 << 20
+CONSUMERS_MAX = 500
+"""Per stream; the server's own default of 1,000 is silent, and readers of a reconnect storm count as well."""
+MARKER_S = 60
+"""How long the server's note of an expired key stays."""
+
+CONVERSATIONS = "CONVERSATIONS"
+DELIVERIES = "DELIVERIES"
+TIMER_STREAM = "TIMERS"
+DEADLETTER_STREAM = "DEADLETTERS"
+
+SESSIONS = "SESSIONS"
+STUBSESSIONS = "STUBSESSIONS"
+REGISTRATIONS = "REGISTRATIONS"
+PROFILES = "PROFILES"
+BUCKETS = (SESSIONS, STUBSESSIONS, REGISTRATIONS, PROFILES)
+
+EXPIRY_CONSUMER = "expiry"
+LINKER_REST_CONSUMER = "linker-rest"
+
+LINKER_TAILS = (
+    "notification",
+    "stubsession.set",
+    "stubsession.delete",
+    "stubsession.timeout",
+    "*.firstmessage",
+    "*.message",
+    "*.configuration",
+    "*.notice",
+    "*.userdata",
+    "*.ended",
+    "*.*.>",  # a doubled sessionuuid pair, as one documented page shows it, and what is too deep for the grammar
+)
+"""What the linker folds; its own facts and the receipts stay out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Partitioned:
+    """A stored subject gets ``p.<n>.`` in front, n from the tokens that the numbers name.
+
+    ``source`` must end with ``.>``; the numbers count its single wildcards, from 1.
+    """
+
+    source: str
+    tokens: tuple[int, ...]
+
+    def transform(self, partitions: int) -> dict[str, str]:
+        """The server's form: the same subject again, behind its partition."""
+        number, out = 0, []
+        for token in self.source.split("."):
+            number += token == "*"
+            out.append(f"{{{{wildcard({number})}}}}" if token == "*" else token)
+        chosen = ",".join(map(str, (partitions, *self.tokens)))
+        return {"src": self.source, "dest": f"p.{{{{partition({chosen})}}}}.{'.'.join(out)}"}
+
+
+@dataclass(frozen=True, slots=True)
+class StreamSpec:
+    """One stream; ages in seconds, 0 for no limit."""
+
+    name: str
+    subject: str
+    max_age_s: int
+    duplicate_window_s: int
+    partitioned: Partitioned | None = None
+    schedules: bool = False
+
+    def configuration(self, replicas: int, partitions: int) -> dict[str, object]:
+        """The server's form of it."""
+        found: dict[str, object] = {
+            **_stream_defaults(self.name, self.subject, replicas),
+            "discard": "old",
+            "max_age": self.max_age_s * SECOND_NS,
+            "duplicate_window": self.duplicate_window_s * SECOND_NS,
+        }
+        if self.partitioned is not None:
+            found["subject_transform"] = self.partitioned.transform(partitions)
+        if self.schedules:
+            found["allow_msg_schedules"] = True
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class ConsumerSpec:
+    """One durable pull consumer; its filters speak of stored subjects, partition first."""
+
+    name: str
+    filters: tuple[str, ...]
+
+    def configuration(self) -> dict[str, object]:
+        """The server's form of it."""
+        return {
+            "name": self.name,
+            "durable_name": self.name,
+            "deliver_policy": "all",
+            "ack_policy": "explicit",
+            "ack_wait": ACK_WAIT_S * SECOND_NS,
+            "max_deliver": -1,
+            "max_ack_pending": ACK_PENDING_MAX,
+            "filter_subjects": list(self.filters),
+        }
+
+
+STREAMS = (
+    StreamSpec(
+        CONVERSATIONS,
+        f"{NOTIFICATIONS}.>",
+        max_age_s=7 * DAY_S,
+        duplicate_window_s=600,
+        partitioned=Partitioned(f"{NOTIFICATIONS}.*.org.*.name.*.sessionuuid.*.>", (4,)),
+    ),
+    StreamSpec(
+        DELIVERIES,
+        f"{STUBS}.>",
+        max_age_s=7 * DAY_S,
+        duplicate_window_s=600,
+        partitioned=Partitioned(f"{STUBS}.org.*.service.*.stubref.*.>", (1, 2, 3)),
+    ),
+    # No age limit: a schedule may lie years ahead. A firing carries its own time to live.
+    StreamSpec(TIMER_STREAM, f"{TIMERS}.>", max_age_s=0, duplicate_window_s=120, schedules=True),
+    StreamSpec(DEADLETTER_STREAM, f"{DEADLETTERS}.>", max_age_s=30 * DAY_S, duplicate_window_s=600),
+)
+
+
+def bucket_configuration(bucket: str, replicas: int) -> dict[str, object]:
+    """A key-value bucket as the stream it is: one value per key, with time to live per key."""
+    return {
+        **_stream_defaults(stream_of(bucket), f"$KV.{bucket}.>", replicas),
+        "discard": "new",
+        "max_age": 0,
+        "duplicate_window": 120 * SECOND_NS,
+        "max_msgs_per_subject": 1,
+        "deny_delete": True,
+        "allow_rollup_hdrs": True,
+        "subject_delete_marker_ttl": MARKER_S * SECOND_NS,
+    }
+
+
+def stream_of(bucket: str) -> str:
+    """The stream behind a bucket."""
+    return f"KV_{bucket}"
+
+
+def linker_consumers(partitions: int = PARTITIONS) -> tuple[ConsumerSpec, ...]:
+    """One per partition, and one for what is stored without: initialize, and what is outside the grammar."""
+    session = f"{NOTIFICATIONS}.*.org.*.name.*.sessionuuid.*"
+    numbered = tuple(
+        ConsumerSpec(linker_consumer(number), tuple(f"p.{number}.{session}.{tail}" for tail in LINKER_TAILS))
+        for number in range(partitions)
+    )
+    return (*numbered, ConsumerSpec(LINKER_REST_CONSUMER, (f"{NOTIFICATIONS}.>",)))
+
+
+def linker_consumer(partition: int) -> str:
+    """The name of one partition's consumer."""
+    return f"linker-{partition}"
+
+
+def service_consumers(org: str, service: str, partitions: int = PARTITIONS) -> tuple[ConsumerSpec, ...]:
+    """The consumers of one service on DELIVERIES, each over a quarter of the partitions."""
+    groups = min(GROUPS, partitions)
+    return tuple(
+        ConsumerSpec(
+            f"service-{org}-{service}-{group}",
+            tuple(f"p.{number}.{STUBS}.org.{org}.service.{service}.>" for number in range(group, partitions, groups)),
+        )
+        for group in range(groups)
+    )
+
+
+def consumers(partitions: int = PARTITIONS) -> Mapping[str, tuple[ConsumerSpec, ...]]:
+    """Every consumer that exists from the start, by stream."""
+    return {
+        CONVERSATIONS: linker_consumers(partitions),
+        TIMER_STREAM: (ConsumerSpec(EXPIRY_CONSUMER, (f"{TIMERS}.due.>",)),),
+    }
+
+
+def _stream_defaults(name: str, subject: str, replicas: int) -> dict[str, object]:
+    return {
+        "name": name,
+        "subjects": [subject],
+        "retention": "limits",
+        "storage": "file",
+        "num_replicas": replicas,
+        "max_consumers": CONSUMERS_MAX,
+        "max_msgs": -1,
+        "max_bytes": -1,
+        "max_msg_size": MESSAGE_BYTES_MAX,
+        "allow_direct": True,
+        "allow_msg_ttl": True,
+    }
