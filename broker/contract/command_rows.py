@@ -1,0 +1,211 @@
+"""The rows of the commands: asked by request and reply, answered by any linker."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from broker.contract.row import CHAT, ORG, SAMPLE, SESSION, STUB, Row
+from broker.domain.commands import (
+    CreateProfile,
+    Deregister,
+    ListLinks,
+    ListProfiles,
+    ListRegistrations,
+    ReadTranscript,
+    ShowSession,
+)
+from broker.domain.events import ManageLink, notification_model
+from broker.domain.registrations import RegisterParams
+from broker.domain.subjects import COMMANDS, CommandSubject, Kind, Verb
+from broker.domain.wire import Body, Wire
+
+_REGISTRATION = "3c1f6f0a-9b0e-5a53-9d1c-6b1f0e7d2a44"
+_REGISTER: Body = {
+    "tasktype": "heimdall_register",
+    "params": {
+        "uuid": _REGISTRATION,
+        "registration_name": "first_messages",
+        "on_trigger_method": "keep",
+        "events": {
+            "first_message": {
+                "path": f"{SAMPLE.path.prefix}.webchatmessagetype.firstmessage",
+                "mechanism": "cbh",
+                "timeout_seconds": 3600,
+            }
+        },
+        "trigger_stubaction": {"action_name": "create_stub", "stubref": str(STUB), "message": "Somebody writes"},
+    },
+}
+_LINK: Body = {
+    "channel": "webchat",
+    "chat_name": CHAT,
+    "sessionuuid": SESSION,
+    "stub": str(STUB),
+    "stubref": STUB.ref,
+    "feedback_action": "_update_from_webchat",
+    "epoch": 1207,
+    "expires_at_ms": 1_735_812_000_000,
+    "ttl_seconds": 86_321,
+}
+_PROFILE: Body = {
+    "org": ORG,
+    "branch": "draft",
+    "name": "mywebchat",
+    "chat_name": CHAT,
+    "channel": "webchat",
+    "profile_uuid": "c2a9d0a4-6b1e-5f7c-8d2a-91e0b3c4d5e6",
+    "title": "Help",
+}
+_STORED: Body = {"sequence": 1212, "duplicate": False}
+_SENDER = "The sender is the header `Heimdall-Stub`, or the top-level member `stub`."
+
+
+@dataclass(frozen=True, slots=True)
+class _Asks:
+    """What differs between the verbs."""
+
+    verb: Verb
+    meaning: str
+    model: type[Wire]
+    example: Body = field(hash=False)
+    reply: Body = field(hash=False)
+    inside: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
+
+
+def _manage(operation: str, members: Body) -> Body:
+    content: Body = {"operation": operation, "sessionuuid": SESSION, **members}
+    return {
+        "stub": str(STUB),
+        "tasktype": "manage_stubsession",
+        "params": {"platform": "webchat", "webchat": content},
+    }
+
+
+_ASKS = (
+    _Asks(
+        "register",
+        "A stub's standing wish: run this action when an event comes on that path and no link takes it.",
+        RegisterParams,
+        _REGISTER,
+        {"uuid": _REGISTRATION, "shadowed_by": None},
+        inside=("params",),
+        remarks=(
+            "The same uuid again replaces the registration; it keeps its place in the order.",
+            "Paths are in heimdall's spelling of wildcards, and a registration names its channel and its org.",
+            (
+                "`mechanism` `evt`: every such registration runs. `cbh`: the first registered runs, a later one is told "
+                "by `shadowed_by` whom it stands behind."
+            ),
+            "A path that ends in a session's event without a `sessionuuid` pair means any session.",
+            "`trigger_stubaction.stubref` without its service is one of the sender's service (`Heimdall-Stub`).",
+        ),
+    ),
+    _Asks(
+        "deregister",
+        "Forgets a registration; one that is not there is no error.",
+        Deregister,
+        {"uuid": _REGISTRATION},
+        {"removed": True},
+    ),
+    _Asks(
+        "registrations",
+        "The org's registrations, oldest first.",
+        ListRegistrations,
+        {},
+        {"registrations": [_REGISTER["params"]]},
+    ),
+    _Asks(
+        "notify",
+        "Publishes a notification to a session whose channel and chat the asker need not know.",
+        notification_model(SAMPLE.path.channel),
+        {
+            "stub": str(STUB),
+            "platforms": {
+                "webchat": {"sessionuuid": SESSION, "webchat_message": {"type": "text", "value": "Still there?"}}
+            },
+        },
+        _STORED,
+        inside=("platforms", "webchat"),
+        remarks=(
+            _SENDER,
+            f"It is stored as the conversation's `{Kind.NOTIFICATION}`; `sequence` is its place there.",
+        ),
+    ),
+    _Asks(
+        "linkset",
+        "Publishes `stubsession.set` to a session whose channel and chat the asker need not know.",
+        ManageLink,
+        _manage("set", {"set_new_with_timeout_hours": 24}),
+        _STORED,
+        inside=("params", "webchat"),
+        remarks=(_SENDER,),
+    ),
+    _Asks(
+        "linkdelete",
+        "Publishes `stubsession.delete` to a session whose channel and chat the asker need not know.",
+        ManageLink,
+        _manage("delete", {}),
+        _STORED,
+        inside=("params", "webchat"),
+    ),
+    _Asks(
+        "links",
+        "Live links, of the org or of one stub; what has expired is not among them.",
+        ListLinks,
+        {"stub": str(STUB)},
+        {"links": [_LINK]},
+    ),
+    _Asks(
+        "session",
+        "One session: whose it is, and its live link.",
+        ShowSession,
+        {"sessionuuid": SESSION},
+        {"sessionuuid": SESSION, "channel": "webchat", "org": ORG, "chat_name": CHAT, "link": _LINK},
+    ),
+    _Asks(
+        "transcript",
+        "What happened in a session after a sequence, in order.",
+        ReadTranscript,
+        {"sessionuuid": SESSION, "after": 0, "limit": 200},
+        {"events": [{"sequence": 1205, "stored_at_ms": 1_735_725_600_000, "subject": "…", "body": {}}]},
+        remarks=("Ask again with `after` = the last `sequence` for the next page.",),
+    ),
+    _Asks(
+        "profilecreate",
+        "Creates a webchat on one branch; its name is unique per org and branch.",
+        CreateProfile,
+        {"name": "mywebchat", "branch": "draft", "title": "Help"},
+        _PROFILE,
+        remarks=(
+            (
+                "A name is 1 to 63 of `a-z0-9` and does not begin with `draft` or `live`: the branch is put in front, so "
+                "`mywebchat` is `draftmywebchat` in subjects."
+            ),
+            "With a `stub`, what no live link takes goes to that stub, and registrations do not run.",
+        ),
+    ),
+    _Asks("profiles", "The org's webchats.", ListProfiles, {}, {"profiles": [_PROFILE]}),
+)
+
+
+def _row(asks: _Asks) -> Row:
+    return Row(
+        name=asks.verb,
+        area="commands",
+        template=f"{COMMANDS}.org.<org>.{asks.verb}",
+        sample=str(CommandSubject(ORG, asks.verb)),
+        publishers=("service", "adapter", "developer"),
+        consumers=("linker",),
+        stream="request and reply",
+        meaning=asks.meaning,
+        model=asks.model,
+        inside=asks.inside,
+        example=asks.example,
+        reply=asks.reply,
+        by_hand=True,
+        remarks=asks.remarks,
+    )
+
+
+COMMAND_ROWS: tuple[Row, ...] = tuple(_row(asks) for asks in _ASKS)

@@ -1,0 +1,82 @@
+"""What the contract says about one subject, and the sample values that its examples use."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from broker.domain.ids import ChannelName, ChatName, OrgId, SessionId, Stub
+from broker.domain.subjects import ChatPath, Conversation
+from broker.domain.wire import Body, Wire
+
+Role = Literal["adapter", "service", "linker", "expiry", "server", "developer"]
+ROLES: dict[Role, str] = {
+    "adapter": "a channel adapter: the worker of one outside chat system, such as `webchat`",
+    "service": "a stub's service: the program, bot or desk that answers",
+    "linker": "the worker that folds the log and routes",
+    "expiry": "the worker that says when a deadline has passed",
+    "server": "nats-server itself: its scheduler",
+    "developer": "whoever has a shell: `heimdall tap`, `heimdall publish`, scripts",
+}
+
+Stream = Literal["CONVERSATIONS", "DELIVERIES", "TIMERS", "DEADLETTERS", "core NATS", "request and reply"]
+"""Where a subject's messages are kept; the last two are kept nowhere."""
+
+Area = Literal["visitor", "stub", "facts", "signals", "runs", "timers", "deadletters", "commands"]
+AREAS: dict[Area, str] = {
+    "visitor": "What a visitor does",
+    "stub": "What a stub says",
+    "facts": "What the backbone says",
+    "signals": "Signals",
+    "runs": "Runs for a stub",
+    "timers": "Timers",
+    "deadletters": "Dead letters",
+    "commands": "Commands",
+}
+
+WEBCHAT = ChannelName("webchat")
+ORG = OrgId("0f6c2f58-8f43-5a0e-9b7e-2f1b6a1d7c90")
+CHAT = ChatName("draftmywebchat")
+SESSION = SessionId("5b0c7f0e-2a41-4a55-8f7d-6c2f0e8a9d11")
+STUB = Stub.parse("demo.2024-11-11-ABCD")
+SAMPLE = Conversation(ChatPath(WEBCHAT, ORG, CHAT), SESSION)
+TEMPLATE = Conversation(
+    ChatPath(ChannelName("<channel>"), OrgId("<org>"), ChatName("<chat>")), SessionId("<session>")
+)
+"""Builders join whatever they are given, so the templates come from the very builders that the workers use."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One subject: who publishes and consumes it, where it is kept, what it means and what its body is.
+
+    ``model`` describes the object at ``inside`` of the body (() is the body itself), None where there is nothing to
+    describe. ``example`` is a documented body, ``typed`` a short one for the shell (None: the example is short
+    enough). ``by_hand`` says that publishing it from a shell makes sense.
+    """
+
+    name: str
+    area: Area
+    template: str
+    sample: str
+    publishers: tuple[Role, ...]
+    consumers: tuple[Role, ...]
+    stream: Stream
+    meaning: str
+    model: type[Wire] | None = None
+    inside: tuple[str, ...] = ()
+    example: Body | None = field(default=None, hash=False)
+    typed: Body | None = field(default=None, hash=False)
+    reply: Body | None = field(default=None, hash=False)
+    by_hand: bool = False
+    remarks: tuple[str, ...] = ()
+
+    @property
+    def is_command(self) -> bool:
+        """Whether it is asked for and answered."""
+        return self.stream == "request and reply"
+
+    @property
+    def is_stored(self) -> bool:
+        """Whether a stream keeps it, so that it can be read later."""
+        return self.stream not in ("core NATS", "request and reply")

@@ -1,0 +1,42 @@
+"""The table of all subjects, and the row that describes a given one."""
+
+from __future__ import annotations
+
+from broker.contract.backbone_rows import BACKBONE_ROWS
+from broker.contract.command_rows import COMMAND_ROWS
+from broker.contract.conversation_rows import CONVERSATION_ROWS
+from broker.contract.row import Row
+from broker.domain.subjects import (
+    AnySubject,
+    CommandSubject,
+    ConversationSubject,
+    DeadLetterSubject,
+    DeliverySubject,
+    DueSubject,
+    SignalSubject,
+    TimerSubject,
+)
+
+ROWS: tuple[Row, ...] = (*CONVERSATION_ROWS, *BACKBONE_ROWS, *COMMAND_ROWS)
+
+_BY_NAME = {row.name: row for row in ROWS}
+
+
+def row_of(subject: AnySubject) -> Row:
+    """The row that describes a parsed subject; every one has a row."""
+    match subject:
+        case ConversationSubject():
+            name = str(subject.kind)
+        case SignalSubject():
+            name = subject.signal
+        case DeliverySubject():
+            name = "run"
+        case TimerSubject():
+            name = f"{subject.kind} timer"
+        case DueSubject():
+            name = "due timer"
+        case DeadLetterSubject():
+            name = "dead letter"
+        case CommandSubject():
+            name = subject.verb
+    return _BY_NAME[name]
