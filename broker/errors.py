@@ -286,6 +286,49 @@ class NoStreamError(BusError):
         super().__init__(f"no stream stores {subject}: run a worker once, it creates the streams")
 
 
+# Services: the stub's side.
+
+
+class CommandRefusedError(BackboneError):
+    """The backbone answered a command with an error; ``code`` is the answer's own."""
+
+    code = "command_refused"
+
+    def __init__(self, verb: str, code: str, message: str) -> None:
+        super().__init__(f"{verb}: {message}")
+        self.code = code
+
+
+class NoConversationError(BackboneError):
+    """A stub wants to speak, and no conversation is known to it."""
+
+    code = "no_conversation"
+
+    def __init__(self, stub: str) -> None:
+        super().__init__(f"stub {stub} has heard of no conversation yet: name the session to notify")
+
+
+class UnknownStubError(BackboneError):
+    """A run for a stub that the service does not have."""
+
+    code = "unknown_stub"
+
+    def __init__(self, stub: str) -> None:
+        super().__init__(f"service has no stub {stub}: it was never created, or its record was removed")
+
+
+class ActionMissingError(BackboneError):
+    """The stub's context has no such action, nor the default one.
+
+    Source: specs/stubber-webchat.md section 5.2 (``action_not_in_state``).
+    """
+
+    code = "action_not_in_state"
+
+    def __init__(self, action: str, *, stub: str, context: str) -> None:
+        super().__init__(f"stub {stub} has no action {action!r} in context {context!r}")
+
+
 # Settings and programs.
 
 
@@ -297,6 +340,62 @@ class SettingsError(BackboneError):
     def __init__(self, problems: tuple[str, ...]) -> None:
         super().__init__("settings cannot be used: " + "; ".join(problems))
         self.problems = problems
+
+
+class UnknownWorkerError(BackboneError):
+    """No worker has that name."""
+
+    code = "unknown_worker"
+
+    def __init__(self, name: str, *, known: tuple[str, ...]) -> None:
+        super().__init__(f"no worker is called {shorten(name)!r}: expected one of {', '.join(known)}")
+
+
+class DataFolderTakenError(BackboneError):
+    """Another `heimdall dev` runs on the same data."""
+
+    code = "data_folder_taken"
+
+    def __init__(self, folder: str) -> None:
+        super().__init__(f"another 'heimdall dev' runs on {folder}: end it, or name another folder with --data-dir")
+
+
+class PortTakenError(BackboneError):
+    """Somebody else listens on the port that was asked for."""
+
+    code = "port_taken"
+
+    def __init__(self, port: int, *, option: str) -> None:
+        super().__init__(f"port {port} is taken: choose another with {option}, or leave the option away for a free one")
+
+
+class ReservedSubjectError(BackboneError):
+    """Only one worker may publish there; from anybody else it would be a lie."""
+
+    code = "reserved_subject"
+
+    def __init__(self, subject: str, *, writer: str, instead: str) -> None:
+        super().__init__(f"only {writer} publishes {shorten(subject, 200)!r}: {instead}")
+
+
+class CommandFailedError(BackboneError):
+    """The linker answered a command with an error; ``code`` is the linker's word for it."""
+
+    code = "command_failed"
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class NoLinkerError(BackboneError):
+    """Nobody answers commands."""
+
+    code = "no_linker"
+    retryable = True
+
+    def __init__(self, verb: str) -> None:
+        super().__init__(f"no linker is there to answer {verb!r}: start one with 'heimdall worker linker'")
 
 
 def shorten(text: str, characters_max: int = 80) -> str:
