@@ -57,7 +57,7 @@ async def ensure_consumers(connection: Connection, stream: str, specs: Iterable[
             continue
         body = {"stream_name": stream, "config": {**(found or {}), **wanted}}
         await connection.ask(f"CONSUMER.CREATE.{stream}.{spec.name}", body)
-        log.info("consumer_ensured", stream=stream, consumer=spec.name, created=found is None)
+        log.debug("consumer_ensured", stream=stream, consumer=spec.name, created=found is None)
 
 
 async def _ensure_stream(connection: Connection, wanted: Configuration) -> None:
@@ -66,13 +66,13 @@ async def _ensure_stream(connection: Connection, wanted: Configuration) -> None:
     if found is None:
         # Two workers that start at once both create it: the server takes the second as the same again.
         await connection.ask(f"STREAM.CREATE.{name}", wanted)
-        log.info("stream_ensured", stream=name, created=True)
+        log.debug("stream_ensured", stream=name, created=True)
         return
     _check_partitions(name, found, wanted)
     if changed := _differing(found, wanted):
         # The server's own fields go back as they came: a newer server may hold some that we do not know.
         await connection.ask(f"STREAM.UPDATE.{name}", {**found, **wanted})
-        log.info("stream_ensured", stream=name, created=False, changed=sorted(changed))
+        log.debug("stream_ensured", stream=name, created=False, changed=sorted(changed))
 
 
 async def _stream_configuration(connection: Connection, name: str) -> dict[str, Any] | None:

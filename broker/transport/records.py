@@ -79,7 +79,8 @@ class Records:
             ConflictError: somebody wrote in between; nothing was removed.
         """
         headers = {} if revision is None else _expecting(revision)
-        headers |= {"KV-Operation": "DEL", "Nats-TTL": f"{MARKER_S}s"}
+        # After a "DEL" the server would keep a note of its own for another while; not so after a "PURGE".
+        headers |= {"KV-Operation": "PURGE", "Nats-TTL": f"{MARKER_S}s"}
         return (await self._publisher.store(self._put + key, b"", headers)).sequence
 
     async def entries(self, prefix: str = "") -> list[Entry]:
