@@ -44,8 +44,8 @@ def _delivery() -> Row:
                 "`stubpost.message`."
             ),
             (
-                "By registration: the action, the message and the data are the registration's; the event is laid over "
-                "them as `stubpost.data.heimdall`, and `stubpost.data.heimdall_event` names the event that matched."
+                "By registration: the action, the message and the data are the registration's; the event is laid "
+                "over them as `stubpost.data.heimdall`, and `stubpost.data.heimdall_event` names the matching event."
             ),
             (
                 "A service reads exactly its own with "
@@ -115,9 +115,7 @@ def _dead_letter() -> Row:
 
 BACKBONE_ROWS: tuple[Row, ...] = (
     _delivery(),
-    _timer(
-        "link", "The server's reminder of a link's deadline; one per conversation, armed anew when it comes early."
-    ),
+    _timer("link", "The server's reminder of a link's deadline; one per conversation, armed anew when it comes early."),
     _timer("hold", "The server's reminder of the moment until which messages are held for a first answer."),
     _due(),
     _dead_letter(),

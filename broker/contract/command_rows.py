@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from uuid import UUID, uuid5
 
 from broker.contract.row import CHAT, ORG, SAMPLE, SESSION, STUB, Row
 from broker.domain.commands import (
@@ -37,15 +38,32 @@ _REGISTER: Body = {
     },
 }
 _LINK: Body = {
-    "channel": "webchat",
-    "chat_name": CHAT,
+    "platform": "webchat",
     "sessionuuid": SESSION,
-    "stub": str(STUB),
+    "chat_name": CHAT,
+    "service": STUB.service,
     "stubref": STUB.ref,
     "feedback_action": "_update_from_webchat",
+    "timeout_hours": 24.0,
     "epoch": 1207,
     "expires_at_ms": 1_735_812_000_000,
-    "ttl_seconds": 86_321,
+    "ttl_seconds": 86_321.5,
+}
+_RECORD: Body = {"channel": "webchat", "org": ORG, "chat_name": CHAT, "created_at_ms": 1_735_725_600_000}
+_SHOWN: Body = {
+    "uuid": _REGISTRATION,
+    "stub": str(STUB),
+    "action": "create_stub",
+    "keep": True,
+    "events": {
+        "first_message": {
+            "mechanism": "cbh",
+            "patterns": [
+                f"{SAMPLE.path.prefix}.webchatmessagetype.firstmessage",
+                f"{SAMPLE.path.prefix}.sessionuuid.*.webchatmessagetype.firstmessage",
+            ],
+        }
+    },
 }
 _PROFILE: Body = {
     "org": ORG,
@@ -53,7 +71,7 @@ _PROFILE: Body = {
     "name": "mywebchat",
     "chat_name": CHAT,
     "channel": "webchat",
-    "profile_uuid": "c2a9d0a4-6b1e-5f7c-8d2a-91e0b3c4d5e6",
+    "profile_uuid": str(uuid5(UUID(ORG), CHAT)),
     "title": "Help",
 }
 _STORED: Body = {"sequence": 1212, "duplicate": False}
@@ -94,8 +112,8 @@ _ASKS = (
             "The same uuid again replaces the registration; it keeps its place in the order.",
             "Paths are in heimdall's spelling of wildcards, and a registration names its channel and its org.",
             (
-                "`mechanism` `evt`: every such registration runs. `cbh`: the first registered runs, a later one is told "
-                "by `shadowed_by` whom it stands behind."
+                "`mechanism` `evt`: every such registration runs. `cbh`: the first registered runs, and a later one "
+                "is told by `shadowed_by` whom it stands behind."
             ),
             "A path that ends in a session's event without a `sessionuuid` pair means any session.",
             "`trigger_stubaction.stubref` without its service is one of the sender's service (`Heimdall-Stub`).",
@@ -113,7 +131,7 @@ _ASKS = (
         "The org's registrations, oldest first.",
         ListRegistrations,
         {},
-        {"registrations": [_REGISTER["params"]]},
+        {"registrations": [_SHOWN]},
     ),
     _Asks(
         "notify",
@@ -161,15 +179,28 @@ _ASKS = (
         "One session: whose it is, and its live link.",
         ShowSession,
         {"sessionuuid": SESSION},
-        {"sessionuuid": SESSION, "channel": "webchat", "org": ORG, "chat_name": CHAT, "link": _LINK},
+        {"session": _RECORD, "link": _LINK},
+        remarks=("`link` is null where none is alive.",),
     ),
     _Asks(
         "transcript",
         "What happened in a session after a sequence, in order.",
         ReadTranscript,
         {"sessionuuid": SESSION, "after": 0, "limit": 200},
-        {"events": [{"sequence": 1205, "stored_at_ms": 1_735_725_600_000, "subject": "…", "body": {}}]},
-        remarks=("Ask again with `after` = the last `sequence` for the next page.",),
+        {
+            "events": [
+                {
+                    "sequence": 1205,
+                    "stored_at_ms": 1_735_725_600_000,
+                    "what": "webchatmessagetype.firstmessage",
+                    "body": {"heimdall": {"webchat": {"sessionuuid": SESSION}}},
+                }
+            ]
+        },
+        remarks=(
+            "`what` is the rest of the subject after the conversation's prefix; `body` is null where it cannot be read.",
+            "Ask again with `after` = the last `sequence` for the next page.",
+        ),
     ),
     _Asks(
         "profilecreate",
@@ -179,8 +210,8 @@ _ASKS = (
         _PROFILE,
         remarks=(
             (
-                "A name is 1 to 63 of `a-z0-9` and does not begin with `draft` or `live`: the branch is put in front, so "
-                "`mywebchat` is `draftmywebchat` in subjects."
+                "A name is 1 to 63 of `a-z0-9` and does not begin with `draft` or `live`: the branch is put in "
+                "front, so `mywebchat` is `draftmywebchat` in subjects."
             ),
             "With a `stub`, what no live link takes goes to that stub, and registrations do not run.",
         ),

@@ -123,8 +123,8 @@ def _notification() -> Row:
             "Any members may go together; only `sessionuuid` is required.",
             "Without `stubsession` the link is untouched.",
             (
-                "The sender is the header `Heimdall-Stub`, or in JSON typed by hand the top-level member `stub`; only a "
-                "`stubsession` needs it."
+                "The sender is the header `Heimdall-Stub`, or in JSON typed by hand the top-level member `stub`; "
+                "only a `stubsession` needs it."
             ),
             "`conditions` are for the sender to judge before it sends: here they must be empty or absent.",
             "The linker publishes it too, for whoever asks by the command `notify`.",

@@ -23,16 +23,29 @@ Stream = Literal["CONVERSATIONS", "DELIVERIES", "TIMERS", "DEADLETTERS", "core N
 """Where a subject's messages are kept; the last two are kept nowhere."""
 
 Area = Literal["visitor", "stub", "facts", "signals", "runs", "timers", "deadletters", "commands"]
-AREAS: dict[Area, str] = {
-    "visitor": "What a visitor does",
-    "stub": "What a stub says",
-    "facts": "What the backbone says",
-    "signals": "Signals",
-    "runs": "Runs for a stub",
-    "timers": "Timers",
-    "deadletters": "Dead letters",
-    "commands": "Commands",
+AREAS: dict[Area, tuple[str, str]] = {
+    "visitor": (
+        "What a visitor does",
+        "Published by the adapter of the channel. All have one body; what is in it says what the visitor did.",
+    ),
+    "stub": (
+        "What a stub says",
+        "Published by whoever answers: messages to the visitor, and wishes about who owns the conversation.",
+    ),
+    "facts": (
+        "What the backbone says",
+        "Facts about the conversation, in the same log. Read them; publishing one by hand changes nothing.",
+    ),
+    "signals": ("Signals", "Shown while they are fresh, stored nowhere: whoever listens now hears them."),
+    "runs": ("Runs for a stub", "What a service reads: one message is one action to run for one of its stubs."),
+    "timers": ("Timers", "Deadlines, kept and fired by the server's own scheduler. Read them; never publish one."),
+    "deadletters": ("Dead letters", "Nothing is dropped: what nobody could take is kept here with the reason."),
+    "commands": (
+        "Commands",
+        'Ask by request and reply; any linker answers, with a map. A failure is `{"error": {"code", "message"}}`.',
+    ),
 }
+"""Title and one sentence for each part of the table."""
 
 WEBCHAT = ChannelName("webchat")
 ORG = OrgId("0f6c2f58-8f43-5a0e-9b7e-2f1b6a1d7c90")
@@ -40,9 +53,7 @@ CHAT = ChatName("draftmywebchat")
 SESSION = SessionId("5b0c7f0e-2a41-4a55-8f7d-6c2f0e8a9d11")
 STUB = Stub.parse("demo.2024-11-11-ABCD")
 SAMPLE = Conversation(ChatPath(WEBCHAT, ORG, CHAT), SESSION)
-TEMPLATE = Conversation(
-    ChatPath(ChannelName("<channel>"), OrgId("<org>"), ChatName("<chat>")), SessionId("<session>")
-)
+TEMPLATE = Conversation(ChatPath(ChannelName("<channel>"), OrgId("<org>"), ChatName("<chat>")), SessionId("<session>"))
 """Builders join whatever they are given, so the templates come from the very builders that the workers use."""
 
 

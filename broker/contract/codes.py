@@ -1,0 +1,83 @@
+"""The reason codes of dead letters and the error codes of replies, each with what mends it."""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import dataclass
+
+from broker.errors import (
+    BackboneError,
+    BodyTooLargeError,
+    ForbiddenError,
+    InvalidBodyError,
+    InvalidNameError,
+    InvalidPatternError,
+    InvalidSubjectError,
+    NameTakenError,
+    NoSenderError,
+    NotFoundError,
+    UndecodableBodyError,
+    UnknownChatError,
+    UnknownSessionError,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """One code; ``as_reason``: dead letters carry it, ``as_error``: replies to commands carry it."""
+
+    code: str
+    meaning: str
+    mend: str
+    as_reason: bool = True
+    as_error: bool = True
+
+    @property
+    def places(self) -> str:
+        """Where a reader meets it."""
+        return " and ".join(
+            place for place, shown in (("dead letters", self.as_reason), ("replies", self.as_error)) if shown
+        )
+
+
+def _of(error: type[BackboneError], mend: str, *, as_reason: bool = True, as_error: bool = True) -> Code:
+    first_line = (inspect.getdoc(error) or "").partition("\n")[0]
+    return Code(error.code, first_line, mend, as_reason, as_error)
+
+
+CODES: tuple[Code, ...] = (
+    Code(
+        "unrouted",
+        "No link is alive, the chat's profile names no stub, and nobody is registered for the event.",
+        "Register a path (`register`), or give the chat a stub (`profilecreate`).",
+        as_error=False,
+    ),
+    Code(
+        "unanswered",
+        "Messages after the first one waited for its taker to set a link, in vain.",
+        "The stub that takes `firstmessage` answers with a `stubsession`.",
+        as_error=False,
+    ),
+    _of(InvalidSubjectError, "The detail says at which token; `heimdall subjects check SUBJECT` says it beforehand."),
+    _of(InvalidNameError, "Names in subjects and bodies follow the table of tokens above."),
+    _of(
+        InvalidPatternError,
+        "One level is `#`, anything deeper is a last `*`, all below the own org.",
+        as_reason=False,
+    ),
+    _of(UndecodableBodyError, "Send a msgpack map or a JSON object."),
+    _of(InvalidBodyError, "The detail lists each member with what is wrong."),
+    _of(BodyTooLargeError, "Send files by reference, and long texts in parts."),
+    _of(UnknownSessionError, "Use a session uuid that an `initialize` event told."),
+    _of(ForbiddenError, "Publish under the session's own org and chat."),
+    _of(NoSenderError, "Send the header `Heimdall-Stub`, or the member `stub` in JSON."),
+    _of(NameTakenError, "Choose another name, or another branch.", as_reason=False),
+    _of(UnknownChatError, "Create the chat (`profilecreate`), or correct the name.", as_reason=False),
+    _of(NotFoundError, "`links`, `registrations` and `profiles` list what is there.", as_reason=False),
+    Code(
+        "worker_fault",
+        "The worker has a fault of its own; the detail names its kind.",
+        "The worker's log has more; the original is kept, so it can be published again.",
+    ),
+)
+"""Errors of the bus itself (`no_answer`, `publish_timed_out`, ...) pass: they are tried again, not kept."""

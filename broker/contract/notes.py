@@ -1,0 +1,101 @@
+"""What the members of bodies mean, where their names do not say it already."""
+
+from __future__ import annotations
+
+NOTES: dict[str, str] = {
+    # What a visitor does.
+    "sessionuuid": "The conversation; must be the one in the subject where the subject has one.",
+    "webchat_message": "What the visitor wrote, or the stub says.",
+    "webchat_message.type": "What `value` is; a visitor's may be a type that we do not know.",
+    "webchat_message.value": "The text; an object for a form.",
+    "webchat_message.value.form_name": "The form's unique id.",
+    "webchat_message.value.spec": 'The form\'s fields: `{"fields": {<name>: {"fieldtype": …}}}`.',
+    "webchat_configuration": "The chat that the event came through.",
+    "webchat_configuration.orguuid": "As in the subject.",
+    "webchat_configuration.chatname": "As in the subject.",
+    "webchat_configuration.passthroughData": (
+        "Given by the page that embeds the chat, carried byte for byte; `pass_through_data` and `passthrough_data` "
+        "are read too."
+    ),
+    "webchat_configuration.branch": "`draft` or `live`.",
+    "webchat_configuration.profile_uuid": "The profile that the page was given.",
+    "webchat_client_configuration": "What the visitor filled in, or settings for the client under free labels.",
+    "platform_switch": "The visitor asks to carry on elsewhere.",
+    "platform_switch.platform_name": "`whatsapp`, `sms` or `email`.",
+    "platform_switch.type": "Kind of address: `mobile` or `email`.",
+    "platform_switch.value": "The number with its `+`, or the mail address.",
+    "webchat_control_event": "Any object, from the page to the stub or from the stub to the page.",
+    "webchat_attachments": "Stored files, by reference; at most 64.",
+    "webchat_attachments[].contentType": "Media type.",
+    "webchat_attachments[].filename": "The name to show.",
+    "webchat_attachments[].fileuuid": "Where it is stored.",
+    "webchat_attachments[].originalname": "The name on the visitor's machine.",
+    "webchat_meta_data": "What the channel knows of the visitor, such as `ip` and `user_agent`.",
+    "webchat_profile": "The profile's look, as the channel uses it.",
+    # What a stub says.
+    "webchat_agent": "Who speaks, as the visitor sees it.",
+    "webchat_agent.name": "The name to show.",
+    "webchat_client_configuration.<label>.type": "`default_country_code`, `switching`, `files` or `voicenote`.",
+    "webchat_client_configuration.<label>.value": 'What the type takes, such as `{"enable": true}`.',
+    "stubsession": "Links the conversation to the sender; absent leaves the link as it is.",
+    "set_new_with_timeout_hours": "Hours until the link expires; fractions are fine, more than 720 are cut to that.",
+    "set_feedback_action": "What runs on the stub while the link holds; absent: `_update_from_<channel>`.",
+    "stubsession.sessionuuid": "Continues a thread, on channels that have threads.",
+    "operation": "Must be the one of the subject.",
+    "stubref": "A stub's reference; with its service in front where that is not the sender's.",
+    # What the backbone says.
+    "stub": "`<service>.<stubref>`: the stub's whole address.",
+    "feedback_action": "What runs on the stub while the link holds.",
+    "epoch": "Log sequence of the event that set the link: a later link has a greater one.",
+    "timeout_hours": "For how long it was set.",
+    "expires_at_ms": "Deadline, Unix time in ms: from then on the link counts as absent.",
+    "clamped": "True if less time was given than was asked for.",
+    "replaces": "The stub that owned the conversation until now.",
+    "reason": "Why: here a code, or what ended the link.",
+    "timer": "Which of the conversation's timers fired.",
+    "deadline_at_ms": "The moment that passed, Unix time in ms.",
+    "notification": "Log sequence of the notification.",
+    "status": "What became of it.",
+    # Runs and dead letters.
+    "stubpost": "The record of the run.",
+    "stubpost.message": "The visitor's text, or the registration's message; empty if there is none.",
+    "stubpost.data": "The event, see above.",
+    "detail": "One sentence for a person; never what was written.",
+    "subject": "The original's, as its stream stores it.",
+    "stream": "Where the original was found.",
+    "sequence": "The original's place in that stream.",
+    "stored_at_ms": "When the original was stored, Unix time in ms.",
+    "attempts": "How often it was tried.",
+    "headers": "The original's.",
+    "body": "The original's bytes, as they came.",
+    # Commands.
+    "uuid": "The registration's identity; derive it from the stub and a purpose word.",
+    "registration_name": "For people.",
+    "on_trigger_method": "`keep`: it stays after firing. `remove`: it fires once.",
+    "events": "What is waited for, under names of your own; any of them triggers.",
+    "events.<label>.path": "A subject, with `#` for one level and a last `*` for anything deeper.",
+    "events.<label>.mechanism": "`evt`: all that match run. `cbh`: one owner runs.",
+    "events.<label>.timeout_seconds": "Read, and not acted on in this version.",
+    "trigger_stubaction": "What runs.",
+    "trigger_stubaction.action_name": "The action.",
+    "trigger_stubaction.stubref": "On which stub: `<service>.<stubref>`, or a stubref of the sender's service.",
+    "trigger_stubaction.message": "Becomes `stubpost.message`.",
+    "trigger_stubaction.data": "Laid under the event's data.",
+    "after": "The last sequence that you have.",
+    "limit": "How many events at most.",
+    "name": "The chat's name without its branch.",
+    "branch": "Which half of the chat.",
+    "title": "What the chat window is called.",
+    "opening_message": "Shown before anybody wrote; it sets no link.",
+}
+"""By path, or by the end of a path where several bodies share a member."""
+
+
+def note_for(path: str) -> str | None:
+    """The note of the longest end of this path that has one."""
+    parts = path.split(".")
+    for start in range(len(parts)):
+        key = ".".join(parts[start:])
+        if key in NOTES:
+            return NOTES[key]
+    return None

@@ -1,0 +1,59 @@
+"""The streams and buckets in subjects.md, from the one table that also creates them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from broker.contract.sections import table
+from broker.transport.topology import BUCKETS, DAY_S, PARTITIONS, STREAMS, StreamSpec
+
+STREAM_NOTES = {
+    "CONVERSATIONS": "the log: every event of every conversation",
+    "DELIVERIES": "runs for stubs",
+    "TIMERS": "one schedule per conversation and kind, and what has fired",
+    "DEADLETTERS": "what nobody could take",
+}
+
+BUCKET_NOTES = {
+    "SESSIONS": ("`<session>`", "whose a session is and how its visitor may come back"),
+    "STUBSESSIONS": (
+        "`session.<org>.<session>`, `index.<org>.<service>.<stubref>.<session>`",
+        "the state of each session with its link; an index by stub, which may lag",
+    ),
+    "REGISTRATIONS": ("`<org>.<uuid>`", "what stubs wait for"),
+    "PROFILES": ("`<org>.<chat>`", "which chats exist, how they look, which stub takes what no link takes"),
+}
+
+
+def stream_lines() -> Iterator[str]:
+    """The streams, and how a stored subject differs from the published one."""
+    yield from ("", "## Streams and buckets", "")
+    yield from table(
+        ("stream", "keeps", "subjects", "kept for", "stored once within"),
+        [(spec.name, STREAM_NOTES[spec.name], f"`{spec.subject}`", _age(spec), _window(spec)) for spec in STREAMS],
+    )
+    partitioned = " and ".join(spec.name for spec in STREAMS if spec.partitioned is not None)
+    yield from (
+        "",
+        f"{partitioned} put `p.<partition>.` in front of the subjects they *store*",
+        f"(FNV-1a over the session, or over org, service and stubref; {PARTITIONS} partitions unless set otherwise).",
+        "Whoever publishes, or subscribes live, uses the public subject and never sees that. Only a JetStream consumer",
+        "of your own filters by stored subjects: write `p.*.` in front of the subject, and take `p.<partition>.` off",
+        "what you get. `initialize` has no session in its subject and is stored as it is.",
+    )
+
+
+def bucket_lines() -> Iterator[str]:
+    """The key-value buckets: for reading, the workers alone write them."""
+    yield from ("", "Key-value buckets; read them as you like, only the workers write them.", "")
+    rows = [(bucket, *BUCKET_NOTES[bucket]) for bucket in BUCKETS]
+    rows.append(("STUBS_`<service>`", "`<org>.<stubref>`", "a service's own: the data and state of its stubs"))
+    yield from table(("bucket", "key", "value"), rows)
+
+
+def _age(spec: StreamSpec) -> str:
+    return f"{spec.max_age_s // DAY_S} days" if spec.max_age_s else "until it fires"
+
+
+def _window(spec: StreamSpec) -> str:
+    return f"{spec.duplicate_window_s // 60} min"
