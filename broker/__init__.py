@@ -1,1 +1,1 @@
-"""The library that every worker imports; see README.md for what is public."""
+"""The public surface for services: what a program imports to answer conversations."""

@@ -114,6 +114,11 @@ class Conversation:
         """The prefix without its root, as timers and signals carry it."""
         return self.prefix[len(NOTIFICATIONS) + 1 :]
 
+    @property
+    def log_id(self) -> str:
+        """As much of the session uuid as a log line may hold: the whole is a bearer secret."""
+        return self.session[:8]
+
     def subject(self, kind: Kind) -> str:
         """The subject of one kind of event; ``initialize`` alone stands at the chat's path."""
         if kind is Kind.INITIALIZE:

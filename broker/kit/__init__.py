@@ -1,0 +1,1 @@
+"""The stub's side: what a service imports to answer conversations."""

@@ -1,0 +1,201 @@
+"""One run of one action on one stub: what came, what the stub knows, and what it can do about it."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import Literal
+from uuid import NAMESPACE_URL, uuid5
+
+from broker.domain.events import TIMEOUT_HOURS_DEFAULT
+from broker.domain.ids import (
+    ActionName,
+    OrgId,
+    SessionId,
+    Stub,
+    action_name,
+    channel_name,
+    chat_name,
+    session_id,
+)
+from broker.domain.subjects import ChatPath, Conversation
+from broker.domain.wire import Body
+from broker.errors import NoConversationError
+from broker.kit.bus import ServiceBus
+from broker.kit.messages import Message
+from broker.kit.records import StubRecord, new_stubref
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Why a run happens. ``id`` is the same each time the same run is seen; at the start ``sequence`` is 0."""
+
+    id: str
+    action: ActionName
+    sequence: int = 0
+    at_ms: int = 0
+    message: str = ""
+    data: Body = field(default_factory=dict)
+    conversation: Conversation | None = None
+
+
+class Run:
+    """Passed to an action. What it publishes has ids derived from the run, so a run seen twice shows once.
+
+    Attributes:
+        org: the org that the stub belongs to.
+        stub: the stub's address.
+        message: ``stubpost.message``: what the visitor wrote, or the registration's message.
+        data: ``stubpost.data``: the event, under ``_incoming_<channel>_data`` or ``heimdall.<channel>``.
+        memory: what the stub knows, with this run's data laid over it; kept when the run ends.
+        state: the stub's state, free text; kept as well.
+        conversation: the conversation that the run is about, else the one that the stub heard of last, else None.
+    """
+
+    def __init__(self, bus: ServiceBus, stub: Stub, record: StubRecord, cause: Cause) -> None:
+        self.org: OrgId = bus.org
+        self.stub = stub
+        self.message = cause.message
+        self.data = cause.data
+        self.memory: Body = {**record.data, **cause.data}
+        self.state = record.state
+        self.conversation = cause.conversation or record.heard_of
+        self._bus = bus
+        self._record = record
+        self._cause = cause
+        self._count = 0
+        self._acks: list[asyncio.Future[object]] = []
+
+    @property
+    def sessionuuid(self) -> SessionId:
+        """The session that the run is about, wherever the data hold it (spec 2.5, O10)."""
+        if self.conversation is not None:
+            return self.conversation.session
+        raise NoConversationError(str(self.stub))
+
+    def path(self, channel: str, chat: str) -> str:
+        """The subject prefix of one of the org's chats, to register on."""
+        return ChatPath(channel_name(channel), self.org, chat_name(chat)).prefix
+
+    async def notify(
+        self,
+        message: Message | None = None,
+        *,
+        link_hours: float | None = None,
+        feedback_action: str | None = None,
+        more: Body | None = None,
+        session: str | None = None,
+    ) -> None:
+        """Send a message to the visitor; ``link_hours`` makes this stub the owner for so long.
+
+        Args:
+            message: from ``text()``, ``markdown()``, ``html()`` or ``form()``.
+            link_hours: hours above 0, fractions allowed; None leaves the link as it is.
+            feedback_action: what runs on the visitor's next messages; None: the channel's default.
+            more: further members as documented, without the channel's prefix: ``agent``, ``control_event``,
+                ``client_configuration``.
+            session: another session of the org than the run's own.
+
+        Raises:
+            NoConversationError: no session is named, and the stub has heard of none.
+            CommandRefusedError: the named session is unknown or another org's.
+        """
+        members = dict(more or {})
+        if message is not None:
+            members["message"] = message
+        stubsession: Body | None = None
+        if link_hours is not None or feedback_action is not None:
+            hours = TIMEOUT_HOURS_DEFAULT if link_hours is None else float(link_hours)
+            stubsession = {"set_new_with_timeout_hours": hours}
+            if feedback_action is not None:
+                stubsession["set_feedback_action"] = action_name(feedback_action)
+        conversation = await self._conversation(session)
+        self._acks.append(
+            await self._bus.notify(conversation, members, stubsession, sender=self.stub, message_id=self._next_id())
+        )
+
+    async def create_stub(self, context: str = "default", *, data: Body | None = None, message: str = "") -> Stub:
+        """Make a new stub and run its ``_create``; its reference derives from the run, so it is made once."""
+        ref = new_stubref(self._next_id(), self._cause.at_ms)
+        stub = Stub(self.stub.service, ref)
+        record = StubRecord(
+            stubref=ref,
+            context=context,
+            branch=self._record.branch,
+            created_at_ms=self._cause.at_ms,
+            conversation=None if self.conversation is None else self.conversation.prefix,
+        )
+        await self._bus.create(stub, record)
+        await self.send_action(stub, "_create", message=message or "stub created by task", data=data)
+        return stub
+
+    async def send_action(self, stub: Stub, action: str, *, message: str = "", data: Body | None = None) -> None:
+        """Run an action on another stub, or on this one after this run."""
+        self._acks.append(
+            await self._bus.deliver(
+                stub,
+                action_name(action),
+                {"stubpost": {"message": message, "data": data or {}}},
+                conversation=self.conversation,
+                message_id=self._next_id(),
+            )
+        )
+
+    async def register(
+        self,
+        path: str,
+        *,
+        action: str,
+        mechanism: Literal["evt", "cbh"] = "evt",
+        on_trigger: Literal["keep", "remove"] = "keep",
+        message: str = "",
+    ) -> str:
+        """Have an action run on this stub for each event on a path; the same wish again changes nothing.
+
+        Returns:
+            The registration's uuid.
+        """
+        registration = str(uuid5(NAMESPACE_URL, f"{self.org}/{self.stub}/{path}/{action}"))
+        await self._bus.command(
+            "register",
+            {
+                "tasktype": "heimdall_register",
+                "params": {
+                    "uuid": registration,
+                    "registration_name": action,
+                    "on_trigger_method": on_trigger,
+                    "events": {action: {"path": path, "mechanism": mechanism, "timeout_seconds": 3600}},
+                    "trigger_stubaction": {
+                        "action_name": action_name(action),
+                        "stubref": str(self.stub),
+                        "message": message,
+                    },
+                },
+            },
+            sender=self.stub,
+        )
+        return registration
+
+    async def finish(self) -> StubRecord:
+        """Wait until all that was published is stored; the record to keep."""
+        await asyncio.gather(*self._acks)
+        conversation = self.conversation
+        return self._record.model_copy(
+            update={
+                "data": self.memory,
+                "state": self.state,
+                "last_sequence": max(self._cause.sequence, self._record.last_sequence),
+                "conversation": None if conversation is None else conversation.prefix,
+            }
+        )
+
+    async def _conversation(self, session: str | None) -> Conversation:
+        if session is not None and (self.conversation is None or session != self.conversation.session):
+            return await self._bus.conversation_of(session_id(session))
+        if self.conversation is None:
+            raise NoConversationError(str(self.stub))
+        return self.conversation
+
+    def _next_id(self) -> str:
+        self._count += 1
+        return f"{self._cause.id}-{self._count}"

@@ -1,0 +1,1 @@
+"""Session linking: reads the log, decides who owns each conversation, delivers."""

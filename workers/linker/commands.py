@@ -1,0 +1,229 @@
+"""The commands: what services and the CLI ask of the backbone by request and reply."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+from uuid import UUID, uuid4, uuid5
+
+import structlog
+
+from broker.codec import MSGPACK, decode, encode
+from broker.domain import headers as names
+from broker.domain.commands import (
+    CreateProfile,
+    Deregister,
+    ListProfiles,
+    ListRegistrations,
+)
+from broker.domain.events import read_manage_link, read_notification
+from broker.domain.ids import ChannelName, OrgId, SessionId, Stub, channel_name, message_id, session_id
+from broker.domain.profiles import Profile, profile_key, profile_name
+from broker.domain.registrations import Registration, RegistrationRecord, read_register, to_registration
+from broker.domain.subjects import Conversation, Kind, Verb
+from broker.domain.wire import Body, dump, validate
+from broker.errors import (
+    BackboneError,
+    ConflictError,
+    ForbiddenError,
+    InvalidBodyError,
+    NameTakenError,
+    NoSenderError,
+    UnknownSessionError,
+)
+from broker.transport.commands import Command
+from broker.transport.publisher import Publisher
+from broker.transport.records import Records
+from workers.linker.directory import Directory
+from workers.linker.incoming import sender_of
+from workers.linker.queries import Queries
+
+log = structlog.get_logger()
+
+Answer = Callable[[OrgId, Body, Mapping[str, str]], Awaitable[Body]]
+
+
+class Commands:
+    """One method per verb. A reply is a map; ``{"error": {"code", "message"}}`` says what went wrong."""
+
+    def __init__(
+        self,
+        directory: Directory,
+        publisher: Publisher,
+        registrations: Records,
+        profiles: Records,
+        queries: Queries,
+    ) -> None:
+        self._directory = directory
+        self._publisher = publisher
+        self._registrations = registrations
+        self._profiles = profiles
+        self._verbs: dict[Verb, Answer] = {
+            "register": self._register,
+            "deregister": self._deregister,
+            "registrations": self._list_registrations,
+            "notify": self._notify,
+            "linkset": self._linkset,
+            "linkdelete": self._linkdelete,
+            "links": queries.links,
+            "session": queries.session,
+            "transcript": queries.transcript,
+            "profilecreate": self._profilecreate,
+            "profiles": self._list_profiles,
+        }
+
+    async def __call__(self, command: Command) -> bytes:
+        """The encoded reply; a request that cannot be answered gets its error's code and sentence."""
+        try:
+            parsed = command.parsed
+            reply = await self._verbs[parsed.verb](parsed.org, decode(command.data), command.headers)
+            return encode(reply)
+        except BackboneError as error:
+            log.info("command_refused", error_code=error.code)
+            return _error(error.code, str(error))
+        except Exception as error:  # noqa: BLE001 - a fault in one command must not end the service
+            log.error("command_failed", error_code="worker_fault", error_type=type(error).__name__)
+            return _error("worker_fault", f"the linker failed with {type(error).__name__}: see its log")
+
+    async def _register(self, org: OrgId, body: Body, headers: Mapping[str, str]) -> Body:
+        params = read_register(_member(body, "params", "heimdall_register"), org=org)
+        sender = sender_of(body, headers)
+        trigger = params.trigger_stubaction
+        stub = Stub.parse(trigger.stubref, default_service=None if sender is None else sender.service)
+        before = self._directory.registrations.get(f"{org}.{params.uuid}")
+        since = time.time_ns() if before is None else _since(before.value)
+        record = RegistrationRecord(org=org, stub=str(stub), since=since, params=params)
+        revision = await self._registrations.write(f"{org}.{params.uuid}", encode(dump(record)), revision=None)
+        await self._directory.registrations.wait_for(revision)
+        shadow = self._directory.registry.shadowing(to_registration(record))
+        log.info("registration_made", registration_id=params.uuid, stubref=str(stub))
+        return {"uuid": params.uuid, "shadowed_by": None if shadow is None else shadow.id}
+
+    async def _deregister(self, org: OrgId, body: Body, _headers: Mapping[str, str]) -> Body:
+        wanted = validate(Deregister, body, what="deregister")
+        there = self._directory.registrations.get(f"{org}.{wanted.uuid}") is not None
+        if there:
+            revision = await self._registrations.delete(f"{org}.{wanted.uuid}")
+            await self._directory.registrations.wait_for(revision)
+            log.info("registration_removed", registration_id=wanted.uuid)
+        return {"removed": there}
+
+    async def _list_registrations(self, org: OrgId, body: Body, _headers: Mapping[str, str]) -> Body:
+        validate(ListRegistrations, body, what="registrations")
+        return {"registrations": [_shown(found) for found in self._directory.registry.of_org(org)]}
+
+    async def _notify(self, org: OrgId, body: Body, headers: Mapping[str, str]) -> Body:
+        channel, session = _addressed(body, "platforms")
+        conversation = await self._conversation(org, session)
+        notification = read_notification(channel, body)
+        if notification.stubsession is not None and sender_of(body, headers) is None:
+            raise NoSenderError
+        return await self._forward(conversation, Kind.NOTIFICATION, body, headers)
+
+    async def _linkset(self, org: OrgId, body: Body, headers: Mapping[str, str]) -> Body:
+        channel, session = _addressed(body, "params")
+        conversation = await self._conversation(org, session)
+        task = read_manage_link(channel, body, operation="set")
+        sender = sender_of(body, headers)
+        if task.stubref is not None:
+            Stub.parse(task.stubref, default_service=None if sender is None else sender.service)
+        elif sender is None:
+            raise NoSenderError
+        return await self._forward(conversation, Kind.SET, body, headers)
+
+    async def _linkdelete(self, org: OrgId, body: Body, headers: Mapping[str, str]) -> Body:
+        channel, session = _addressed(body, "params")
+        conversation = await self._conversation(org, session)
+        read_manage_link(channel, body, operation="delete")
+        return await self._forward(conversation, Kind.DELETE, body, headers)
+
+    async def _profilecreate(self, org: OrgId, body: Body, _headers: Mapping[str, str]) -> Body:
+        wanted = validate(CreateProfile, body, what="profilecreate")
+        chat = profile_name(wanted.branch, wanted.name)
+        if wanted.stub is not None:
+            Stub.parse(wanted.stub)
+        profile = Profile(
+            org=org,
+            branch=wanted.branch,
+            name=wanted.name,
+            chat_name=chat,
+            profile_uuid=str(uuid5(UUID(org), chat)),
+            stub=wanted.stub,
+            title=wanted.title,
+            opening_message=wanted.opening_message,
+        )
+        key = profile_key(org, chat)
+        before = await self._profiles.read(key)
+        if before.value is not None:
+            raise NameTakenError(wanted.name, branch=wanted.branch, org=org)
+        try:
+            revision = await self._profiles.write(key, encode(dump(profile)), revision=before.revision)
+        except ConflictError as error:
+            raise NameTakenError(wanted.name, branch=wanted.branch, org=org) from error
+        await self._directory.profiles.wait_for(revision)
+        log.info("profile_created", chat_name=chat)
+        return dump(profile)
+
+    async def _list_profiles(self, org: OrgId, body: Body, _headers: Mapping[str, str]) -> Body:
+        validate(ListProfiles, body, what="profiles")
+        found = [decode(entry.value) for entry in self._directory.profiles.items() if entry.key.startswith(f"{org}.")]
+        return {"profiles": found}
+
+    async def _conversation(self, org: OrgId, session: SessionId) -> Conversation:
+        """The session's conversation, if it is the org's."""
+        path = await self._directory.path_of(session)
+        if path is None:
+            raise UnknownSessionError(session)
+        if path.org != org:
+            raise ForbiddenError(f"session {session}", org=org)
+        return path.conversation(session)
+
+    async def _forward(self, conversation: Conversation, kind: Kind, body: Body, headers: Mapping[str, str]) -> Body:
+        """Store the body as the event that it is; the log takes it from there."""
+        subject = conversation.subject(kind)
+        passed = {name: headers[name] for name in (names.STUB, names.TRACEPARENT) if name in headers}
+        event_id = message_id(headers.get(names.MESSAGE_ID) or str(uuid4()))
+        stored = await self._publisher.store(
+            subject, encode(body), {**passed, names.MESSAGE_ID: event_id, names.CONTENT_TYPE: MSGPACK}
+        )
+        return {"sequence": stored.sequence, "duplicate": stored.duplicate}
+
+
+def _addressed(body: Body, outer: str) -> tuple[ChannelName, SessionId]:
+    """The one channel that a body speaks of, and the session it names there."""
+    inside: Any = body.get(outer)
+    found = [(k, v) for k, v in inside.items() if isinstance(v, dict)] if isinstance(inside, dict) else []
+    if len(found) != 1 or not isinstance(found[0][1].get("sessionuuid"), str):
+        raise InvalidBodyError("command", (f"{outer}: expected one channel with its 'sessionuuid'",))
+    return channel_name(found[0][0]), session_id(found[0][1]["sessionuuid"])
+
+
+def _member(body: Body, name: str, what: str) -> Body:
+    member: Any = body.get(name)
+    if not isinstance(member, dict):
+        raise InvalidBodyError(what, (f"{name}: an object is required here",))
+    return member
+
+
+def _since(value: bytes) -> int:
+    """When the registration was first made; making it again keeps its place in the order."""
+    return validate(RegistrationRecord, decode(value), what="registration").since
+
+
+def _shown(found: Registration) -> Body:
+    """A registration as a list shows it."""
+    return {
+        "uuid": found.id,
+        "stub": str(found.stub),
+        "action": found.action,
+        "keep": found.keep,
+        "events": {
+            wish.event: {"mechanism": wish.mechanism, "patterns": [str(form) for form in wish.forms]}
+            for wish in found.wishes
+        },
+    }
+
+
+def _error(code: str, message: str) -> bytes:
+    return encode({"error": {"code": code, "message": message}})

@@ -1,0 +1,182 @@
+"""Carries out what the fold decided; every effect may be repeated, since its message id derives from the log."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+
+import structlog
+
+from broker.codec import MSGPACK, decode, encode
+from broker.domain import headers as names
+from broker.domain.deliveries import default_feedback_action, owner_run, taker_run
+from broker.domain.events import Linked, Unlinked, read_visitor
+from broker.domain.ids import ActionName, Stub
+from broker.domain.session import (
+    AnnounceEnded,
+    AnnounceLinked,
+    Arm,
+    DeliverToOwner,
+    DeliverToTaker,
+    Disarm,
+    Effect,
+    SetAside,
+)
+from broker.domain.stubsessions import index_key
+from broker.domain.subjects import Conversation, DeliverySubject, Kind
+from broker.domain.wire import Body, dump
+from broker.runtime.deadletters import DeadLetters, Original
+from broker.transport.publisher import Publisher, Stored
+from broker.transport.records import Records
+from broker.transport.timers import Timers
+from workers.linker.incoming import Visit
+
+Ack = asyncio.Future[Stored]
+ReadOriginal = Callable[[int], Awaitable[Original | None]]
+
+log = structlog.get_logger()
+
+
+class Effects:
+    """The linker's hands: publishes, index, timers, dead letters and used-up registrations."""
+
+    def __init__(
+        self,
+        publisher: Publisher,
+        index: Records,
+        registrations: Records,
+        timers: Timers,
+        dead_letters: DeadLetters,
+        read_original: ReadOriginal,
+    ) -> None:
+        self._publisher = publisher
+        self._index = index
+        self._registrations = registrations
+        self._timers = timers
+        self._dead_letters = dead_letters
+        self._read_original = read_original
+
+    async def carry_out(
+        self, effects: Iterable[Effect], conversation: Conversation, original: Original, visit: Visit | None
+    ) -> None:
+        """Publish in the order of the effects, then wait until all of it is stored."""
+        acks: list[Ack] = []
+        for effect in effects:
+            match effect:
+                case DeliverToOwner():
+                    acks += await self._to_owner(effect, conversation, original, visit)
+                case DeliverToTaker():
+                    acks += await self._to_taker(effect, conversation, original, visit)
+                case AnnounceLinked():
+                    acks += await self._linked(effect, conversation)
+                case AnnounceEnded():
+                    acks += await self._ended(effect, conversation)
+                case Arm() | Disarm():
+                    acks.append(await self._timer(effect, conversation))
+                case SetAside():
+                    await self._set_aside(effect, conversation, original)
+        await asyncio.gather(*acks)
+
+    async def _timer(self, effect: Arm | Disarm, conversation: Conversation) -> Ack:
+        if isinstance(effect, Disarm):
+            return await self._timers.disarm(conversation, effect.timer)
+        return await self._timers.arm(conversation, effect.timer, at_ms=effect.at_ms, epoch=effect.epoch)
+
+    async def _to_owner(
+        self, effect: DeliverToOwner, conversation: Conversation, original: Original, visit: Visit | None
+    ) -> list[Ack]:
+        """Deliver to the stub that a link or a profile names; a held message is read from the log again."""
+        path = conversation.path
+        if effect.sequence != original.sequence:
+            found = await self._read_original(effect.sequence)
+            if found is None:
+                log.error("held_event_missing", session_id=conversation.log_id, sequence=effect.sequence)
+                return []
+            original, visit = found, _visit_of(found, conversation)
+        assert visit is not None, "only what a visitor did is delivered to an owner"  # noqa: S101 - the fold's promise
+        run = owner_run(path.channel, path.chat, visit.content, visit.payload)
+        action = effect.feedback_action or default_feedback_action(path.channel)
+        return [await self._deliver(effect.stub, action, run, conversation, original, by="link")]
+
+    async def _to_taker(
+        self, effect: DeliverToTaker, conversation: Conversation, original: Original, visit: Visit | None
+    ) -> list[Ack]:
+        registration = effect.taker.registration
+        assert visit is not None, "only what a visitor did is offered"  # noqa: S101 - the fold's promise
+        run = taker_run(conversation.path.channel, effect.taker, visit.payload)
+        ack = await self._deliver(
+            registration.stub, registration.action, run, conversation, original, by=registration.id
+        )
+        if not registration.keep:
+            await self._registrations.delete(f"{registration.org}.{registration.id}")
+        return [ack]
+
+    async def _deliver(
+        self, stub: Stub, action: ActionName, run: Body, conversation: Conversation, original: Original, *, by: str
+    ) -> Ack:
+        subject = DeliverySubject(conversation.path.org, stub, action)
+        headers = {
+            names.MESSAGE_ID: f"{conversation.session}-{original.sequence}-{by}-{stub}",
+            names.CONTENT_TYPE: MSGPACK,
+            names.CONVERSATION: conversation.prefix,
+            names.EVENT: str(original.sequence),
+        }
+        if trace := original.headers.get(names.TRACEPARENT):
+            headers[names.TRACEPARENT] = trace
+        log.debug("delivery_published", session_id=conversation.log_id, stubref=str(stub), sequence=original.sequence)
+        return await self._publisher.submit(str(subject), encode(run), headers)
+
+    async def _linked(self, effect: AnnounceLinked, conversation: Conversation) -> list[Ack]:
+        link, org = effect.link, conversation.path.org
+        await self._index.write(index_key(org, link.stub, conversation.session), b"", revision=None)
+        if effect.replaces is not None:
+            await self._index.delete(index_key(org, effect.replaces, conversation.session))
+        fact = Linked(
+            stub=str(link.stub),
+            stubref=link.stub.ref,
+            feedback_action=link.feedback_action or default_feedback_action(conversation.path.channel),
+            epoch=link.epoch,
+            timeout_hours=link.timeout_hours,
+            expires_at_ms=link.expires_at_ms,
+            clamped=effect.clamped or None,
+            replaces=None if effect.replaces is None else str(effect.replaces),
+        )
+        if effect.clamped:
+            log.warning("link_hours_clamped", session_id=conversation.log_id, hours=link.timeout_hours)
+        log.info("link_set", session_id=conversation.log_id, stubref=str(link.stub), epoch=link.epoch)
+        return [await self._fact(Kind.LINKED, dump(fact), conversation, link.epoch)]
+
+    async def _ended(self, effect: AnnounceEnded, conversation: Conversation) -> list[Ack]:
+        link = effect.link
+        await self._index.delete(index_key(conversation.path.org, link.stub, conversation.session))
+        fact = Unlinked(
+            stub=str(link.stub),
+            stubref=link.stub.ref,
+            epoch=link.epoch,
+            expires_at_ms=link.expires_at_ms,
+            reason=effect.reason,
+        )
+        kind = Kind.EXPIRED if effect.reason == "timeout" else Kind.CANCELLED
+        event = "link_expired" if kind is Kind.EXPIRED else "link_cancelled"
+        log.info(event, session_id=conversation.log_id, stubref=str(link.stub), epoch=link.epoch)
+        return [await self._fact(kind, dump(fact), conversation, link.epoch)]
+
+    async def _fact(self, kind: Kind, fact: Body, conversation: Conversation, epoch: int) -> Ack:
+        # The session uuid in the id keeps other senders from guessing it and having a fact taken for a duplicate.
+        headers = {names.MESSAGE_ID: f"{conversation.session}-{kind}-{epoch}", names.CONTENT_TYPE: MSGPACK}
+        return await self._publisher.submit(conversation.subject(kind), encode(fact), headers)
+
+    async def _set_aside(self, effect: SetAside, conversation: Conversation, original: Original) -> None:
+        if effect.sequence != original.sequence:
+            found = await self._read_original(effect.sequence)
+            if found is None:
+                log.error("held_event_missing", session_id=conversation.log_id, sequence=effect.sequence)
+                return
+            original = found
+        await self._dead_letters.keep(original, code=effect.code, detail=effect.detail)
+
+
+def _visit_of(original: Original, conversation: Conversation) -> Visit:
+    """A held event as it was when it was held; it validated then, so it does now."""
+    content, payload = read_visitor(conversation.path.channel, decode(original.data))
+    return Visit(content, payload)
