@@ -80,6 +80,11 @@ class Connection:
         """Whether the server is there now; readiness follows it."""
         return self.client.is_connected
 
+    @property
+    def closed(self) -> bool:
+        """Whether it ended for good; until then it comes back by itself."""
+        return self.client.is_closed
+
     def new_inbox(self) -> str:
         """A subject nobody else listens on, under the prefix of this connection's role."""
         return self.client.new_inbox()

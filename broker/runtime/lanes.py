@@ -1,0 +1,130 @@
+"""Order within a lane, concurrency across lanes: one task per lane that has something to do."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import deque
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+from broker.errors import BusError
+from broker.transport.pull import Delivery
+from broker.transport.topology import ACK_WAIT_S
+
+IN_HAND_MAX = 4_096
+REMIND_S = ACK_WAIT_S / 3
+"""Whoever was in hand at the last reminder is extended, so nothing waits longer than two of them."""
+
+log = structlog.get_logger()
+
+
+class Lanes:
+    """Takes the deliveries of one stream; each lane settles its own strictly in order.
+
+    A delivery that its consumer will hand out again (``stale``) and that has not been started is dropped: its copy
+    takes the place. A copy of one that has been started is not started again; the first one answers for it.
+
+    Args:
+        settle: runs one delivery to its end, acknowledgement included; must not raise.
+        lane_of: names the lane of a delivery.
+        in_hand_max: above it, accept() waits, and with it the pull loop.
+    """
+
+    def __init__(
+        self,
+        settle: Callable[[Delivery], Awaitable[None]],
+        lane_of: Callable[[Delivery], str],
+        *,
+        in_hand_max: int = IN_HAND_MAX,
+    ) -> None:
+        self._settle = settle
+        self._lane_of = lane_of
+        self._in_hand_max = in_hand_max
+        self._lanes: dict[str, deque[Delivery]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._latest: dict[int, Delivery] = {}
+        self._started: set[int] = set()
+        self._queued = 0
+        self._room = asyncio.Event()
+        self._stopping = False
+        self._reminder: asyncio.Task[None] | None = None
+
+    @property
+    def in_hand(self) -> int:
+        """How many deliveries are queued or running."""
+        return self._queued
+
+    async def accept(self, delivery: Delivery) -> None:
+        """Queue one delivery; waits while too many are in hand. Pass it to PullLoop."""
+        while self._queued >= self._in_hand_max:
+            self._room.clear()
+            await self._room.wait()
+        if self._stopping:
+            return
+        sequence = delivery.sequence
+        known = self._latest.get(sequence)
+        if known is not None and (sequence in self._started or not known.stale):
+            known.adopt(delivery)
+            return
+        self._latest[sequence] = delivery
+        self._queued += 1
+        name = self._lane_of(delivery)
+        lane = self._lanes.get(name)
+        if lane is not None:
+            lane.append(delivery)
+            return
+        self._lanes[name] = lane = deque((delivery,))
+        task = asyncio.create_task(self._work(name, lane))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        if self._reminder is None:
+            self._reminder = asyncio.create_task(self._remind())
+
+    async def drain(self, wait_s: float) -> None:
+        """Drop what has not been started, finish what has; what is not done after ``wait_s`` is cut off."""
+        self._stopping = True
+        if self._tasks:
+            _, late = await asyncio.wait(set(self._tasks), timeout=wait_s)
+            for task in late:
+                task.cancel()
+            if late:
+                log.warning("deliveries_cut_off", count=len(late), wait_s=wait_s)
+                await asyncio.wait(late)
+        if self._reminder is not None:
+            self._reminder.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._reminder
+
+    async def _work(self, name: str, lane: deque[Delivery]) -> None:
+        try:
+            while lane:
+                delivery = lane[0]
+                if not (delivery.stale or self._stopping):
+                    self._started.add(delivery.sequence)
+                    await self._settle(delivery)
+                self._leave(lane.popleft())
+        finally:
+            while lane:
+                self._leave(lane.popleft())
+            del self._lanes[name]
+
+    def _leave(self, delivery: Delivery) -> None:
+        self._queued -= 1
+        if self._latest.get(delivery.sequence) is delivery:
+            del self._latest[delivery.sequence]
+            self._started.discard(delivery.sequence)
+        self._room.set()
+
+    async def _remind(self) -> None:
+        """Ask the server for more time, so that it hands nothing out twice that is still in hand here."""
+        before: set[int] = set()
+        while True:
+            await asyncio.sleep(REMIND_S)
+            for sequence in before & self._latest.keys():
+                delivery = self._latest.get(sequence)
+                if delivery is not None and not delivery.stale:
+                    with contextlib.suppress(BusError):
+                        await delivery.in_progress()
+            before = set(self._latest)

@@ -1,0 +1,171 @@
+"""The one worker loop: pull, hand to the lane, handle, acknowledge; a dead letter for what nobody can take."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+import structlog
+from structlog.contextvars import bound_contextvars
+
+from broker.errors import BackboneError, BusError
+from broker.runtime.deadletters import DeadLetters, Original
+from broker.runtime.lanes import Lanes
+from broker.runtime.metrics import IN_HAND, RETRIED, SETTLED, TOOK
+from broker.runtime.retry import Retry, after_failure
+from broker.transport.connection import Connection
+from broker.transport.pull import Delivery, PullLoop
+
+DRAIN_WAIT_S = 2.0
+"""How long a stopping worker finishes what it has begun; below every container's stop timeout."""
+
+log = structlog.get_logger()
+
+Handle = Callable[[Original], Awaitable[None]]
+LaneOf = Callable[[Delivery], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What a worker consumes, and what it does with it.
+
+    ``handle`` may be called again for the same original, so it must be idempotent. A retryable error of ours is
+    retried in place, with the lane behind it waiting; any other error makes a dead letter.
+    """
+
+    stream: str
+    consumers: tuple[str, ...]
+    handle: Handle
+    lane_of: LaneOf
+
+
+async def consume(connection: Connection, work: Work, dead_letters: DeadLetters, stop: asyncio.Event) -> None:
+    """Work until ``stop`` is set; what has begun then is finished, for two seconds at most.
+
+    Raises:
+        RequestRefusedError: one of the consumers does not exist.
+        PermissionRefusedError: this user may not consume there.
+        BusError: the server ended the connection for good, so the process should end as well.
+    """
+    settler = Settler(work.stream, work.handle, dead_letters)
+    lanes = Lanes(settler.settle, work.lane_of)
+    gauge = IN_HAND.labels(work.stream)
+    gauge.set_function(lambda: lanes.in_hand)
+    loops = [PullLoop(connection, work.stream, consumer, lanes.accept) for consumer in work.consumers]
+    end_watch = connection.on_closed(stop.set)
+    try:
+        await asyncio.gather(*(loop.start() for loop in loops))
+        log.info("consuming_started", stream=work.stream, consumers=len(loops))
+        await stop.wait()
+        if connection.closed:
+            raise BusError("the NATS server ended the connection for good")
+    finally:
+        end_watch()
+        await asyncio.gather(*(loop.stop() for loop in loops))
+        await lanes.drain(DRAIN_WAIT_S)
+
+
+def token_after(label: str) -> LaneOf:
+    """A lane per value of one label of the subject; subjects without the label are a lane each."""
+    mark = f".{label}."
+
+    def lane_of(delivery: Delivery) -> str:
+        return delivery.subject.partition(mark)[2].partition(".")[0] or delivery.subject
+
+    return lane_of
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    attempts: int
+    failure: Exception | None = None
+    stale: bool = False
+
+
+class Settler:
+    """Runs one delivery to its end: acknowledged, or kept as a dead letter and then terminated."""
+
+    def __init__(self, stream: str, handle: Handle, dead_letters: DeadLetters) -> None:
+        self._stream = stream
+        self._handle = handle
+        self._dead_letters = dead_letters
+        self._acknowledged = SETTLED.labels(stream, "acknowledged")
+        self._dead_lettered = SETTLED.labels(stream, "dead_lettered")
+        self._left = SETTLED.labels(stream, "left")
+        self._retried = RETRIED.labels(stream)
+        self._took = TOOK.labels(stream)
+
+    async def settle(self, delivery: Delivery) -> None:
+        """Never raises; the dead letter is stored before the original is given up, so a crash repeats it."""
+        with bound_contextvars(stream=self._stream, sequence=delivery.sequence):
+            begun_s = time.perf_counter()
+            handled = await self._repeat(delivery, self._handle)
+            if handled.stale:
+                return
+            if handled.failure is not None:
+                await self._set_aside(delivery, handled.failure, handled.attempts)
+            else:
+                with contextlib.suppress(BusError):  # it comes again, and is seen to be done
+                    await delivery.ack()
+                self._acknowledged.inc()
+            self._took.observe(time.perf_counter() - begun_s)
+
+    async def _repeat(self, delivery: Delivery, step: Handle) -> _Outcome:
+        """Run a step until it succeeds, or fails for good, or the delivery comes anew (to us or to another)."""
+        attempt = 0
+        while True:
+            attempt += 1
+            try:
+                await step(self._original(delivery, attempt))
+            except Exception as error:  # noqa: BLE001 - the one catch-all: a poison message must not stop the worker
+                verdict = after_failure(error, attempt)
+                if not isinstance(verdict, Retry):
+                    return _Outcome(attempt, failure=error)
+                code = error.code if isinstance(error, BackboneError) else type(error).__name__
+                log.warning("delivery_deferred", error_code=code, attempt=attempt, delay_s=verdict.wait_s)
+                self._retried.inc()
+                await asyncio.sleep(verdict.wait_s)
+                if delivery.stale:
+                    return _Outcome(attempt, stale=True)
+            else:
+                return _Outcome(attempt)
+
+    async def _set_aside(self, delivery: Delivery, failure: Exception, attempts: int) -> None:
+        if not isinstance(failure, BackboneError):
+            log.error("handler_failed", error_type=type(failure).__name__, where=where(failure))
+        original = self._original(delivery, attempts)
+        kept = await self._repeat(delivery, lambda _: self._dead_letters.keep_failed(original, failure))
+        if kept.stale:
+            return
+        if kept.failure is not None:  # unacknowledged, so it comes again after ack_wait: never lost, never silent
+            log.error("dead_letter_failed", error_type=type(kept.failure).__name__, where=where(kept.failure))
+            self._left.inc()
+            return
+        with contextlib.suppress(BusError):  # the letter is kept, once, however often the original comes
+            await delivery.terminate(failure.code if isinstance(failure, BackboneError) else "worker_fault")
+        self._dead_lettered.inc()
+
+    def _original(self, delivery: Delivery, attempt: int) -> Original:
+        return Original(
+            subject=delivery.public_subject,
+            stream=self._stream,
+            sequence=delivery.sequence,
+            data=delivery.data,
+            headers=delivery.headers,
+            stored_at_ms=delivery.stored_at_ms,
+            attempts=attempt,
+        )
+
+
+def where(error: BaseException) -> str:
+    """File, line and function that raised: what a traceback tells without what a message may quote."""
+    trace = error.__traceback__
+    if trace is None:
+        return "unknown"
+    while trace.tb_next is not None:
+        trace = trace.tb_next
+    code = trace.tb_frame.f_code
+    return f"{code.co_filename.rsplit('/', 1)[-1]}:{trace.tb_lineno} {code.co_qualname}"

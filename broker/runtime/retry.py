@@ -1,0 +1,38 @@
+"""What follows a failed attempt: once more after a pause, or a dead letter."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from broker.errors import BackboneError, BusError
+
+FIRST_WAIT_S = 0.1
+WAIT_S_MAX = 5.0
+ATTEMPTS_MAX = 10
+"""For failures of the outside: about half a minute. The bus itself is waited for without end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """Try the same again after a pause."""
+
+    wait_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class SetAside:
+    """No further attempt can help."""
+
+
+def after_failure(error: BaseException, attempt: int) -> Retry | SetAside:
+    """Judge the failure of attempt number ``attempt``, counted from 1."""
+    if not isinstance(error, BackboneError) or not error.retryable:
+        return SetAside()
+    if attempt >= ATTEMPTS_MAX and not isinstance(error, BusError):
+        return SetAside()
+    return Retry(backoff_s(attempt))
+
+
+def backoff_s(attempt: int) -> float:
+    """Doubles from a tenth of a second up to five seconds."""
+    return float(min(FIRST_WAIT_S * 2 ** min(attempt - 1, 10), WAIT_S_MAX))
