@@ -96,7 +96,6 @@ class StubberWebchat extends HTMLElement {
       note: (text) => view.messages.note(text),
       restarted: () => view.messages.note(LABELS.restarted),
       replaying: (isReplaying) => view.messages.setReplaying(isReplaying),
-      typing: () => view.messages.showTyping(),
       control: (event) => this.#runPageHandler(event),
       refused: (code, reason) => this.#refuse(code, reason),
       welcome: (welcome) => {

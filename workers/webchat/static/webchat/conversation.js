@@ -20,7 +20,8 @@ function mintId() {
 
 /**
  * `listener` hears: state(state), message(message), stored(id), failed(id, reason), welcome(welcome),
- * settings(settings), control(event), note(text), restarted(), typing(), replaying(bool), refused(code, reason).
+ * settings(settings),
+ * control(event), note(text), restarted(), replaying(bool), refused(code, reason).
  */
 export class Conversation {
   #attributes;
@@ -111,7 +112,6 @@ export class Conversation {
       case "replayed": return this.#replayed(frame);
       case "stored": return this.#stored(frame.id);
       case "message": return this.#message(frame);
-      case "typing": return this.#listener.typing();
       case "refused": return this.#refused(frame);
       default: return undefined; // A newer server: what we do not know, we leave alone.
     }

@@ -1,0 +1,173 @@
+"""What the sockets need of the backbone: chats, sessions, the log of one conversation, and publishing with patience."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import hmac
+import secrets
+import time
+from collections import deque
+from collections.abc import Mapping
+from uuid import uuid4
+
+from broker import codec
+from broker.domain.events import Receipt
+from broker.domain.headers import CONTENT_TYPE, MESSAGE_ID
+from broker.domain.ids import ChatName, OrgId, SessionId, new_session_id
+from broker.domain.profiles import Profile, profile_key
+from broker.domain.sessions import SessionRecord
+from broker.domain.subjects import Conversation, Kind, partition_of
+from broker.domain.wire import Body, dump, validate
+from broker.errors import (
+    BackboneError,
+    BusError,
+    ForbiddenError,
+    ServerUnreachableError,
+    UnknownChatError,
+    UnknownSessionError,
+)
+from broker.transport.connection import Connection
+from broker.transport.publisher import Publisher, Stored
+from broker.transport.reader import StoredMessage, read_one, read_range
+from broker.transport.records import Records
+from broker.transport.tables import Table
+from broker.transport.topology import CONVERSATIONS
+from workers.webchat import translate
+
+TOKEN_BYTES = 32
+REPLAY_EVENTS_MAX = 2_000
+REPLAY_PAGE = 500
+FIRST_RETRY_WAIT_S = 0.1
+RETRY_WAIT_S_MAX = 2.0
+PATIENCE_S = 15.0
+"""How long a socket holds what it could not store; then the browser, which kept it, is sent to try again."""
+
+
+class Bus:
+    """The worker's one way to NATS."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        publisher: Publisher,
+        sessions: Records,
+        profiles: Table,
+        *,
+        partitions: int,
+        session_keep_s: int,
+    ) -> None:
+        self._connection = connection
+        self._publisher = publisher
+        self._sessions = sessions
+        self._profiles = profiles
+        self._partitions = partitions
+        self._session_keep_s = session_keep_s
+
+    @property
+    def connected(self) -> bool:
+        """Whether the server is there now."""
+        return self._connection.connected
+
+    def profile(self, org: OrgId, chat: ChatName) -> Profile:
+        """The chat of that name in that org.
+
+        Raises:
+            UnknownChatError: there is none.
+        """
+        entry = self._profiles.get(profile_key(org, chat))
+        if entry is None:
+            raise UnknownChatError(chat, org=org)
+        return validate(Profile, codec.decode(entry.value), what="profile")
+
+    async def begin_session(self, record: SessionRecord, session: SessionId) -> Stored:
+        """Keep the record, then announce the session: whoever hears of it finds it."""
+        if not self.connected:
+            raise ServerUnreachableError(self._connection.url)
+        await self._sessions.write(session, codec.encode(dump(record)), revision=0, ttl_s=self._session_keep_s)
+        body = translate.to_initialize(session, record)
+        return await self.store(record.path.initialize(), body, translate.event_id(session, Kind.INITIALIZE))
+
+    async def resume_session(self, session: SessionId, token: str, *, org: OrgId, chat: ChatName) -> SessionRecord:
+        """The record of a session that this token opens, kept for its full time again.
+
+        Raises:
+            UnknownSessionError: there is none, or none any more.
+            ForbiddenError: another token, or a session of another chat.
+        """
+        found = await self._sessions.read(session)
+        if found.value is None:
+            raise UnknownSessionError(session)
+        record = validate(SessionRecord, codec.decode(found.value), what="session record")
+        is_ours = (record.channel, record.org, record.chat_name) == (translate.WEBCHAT, org, chat)
+        if not is_ours or not hmac.compare_digest(record.token_sha256 or "", token_hash(token)):
+            raise ForbiddenError(f"session {session}", org=org)
+        with contextlib.suppress(BusError):  # Somebody else may have done the same in this instant.
+            await self._sessions.write(session, found.value, revision=found.revision, ttl_s=self._session_keep_s)
+        return record
+
+    async def read_log(self, conversation: Conversation) -> list[StoredMessage]:
+        """The newest events of a conversation, oldest first."""
+        number = partition_of((conversation.session,), self._partitions)
+        pattern = f"p.{number}.{conversation.prefix}.>"
+        newest: deque[StoredMessage] = deque(maxlen=REPLAY_EVENTS_MAX)
+        after = 0
+        while True:
+            page = await read_range(self._connection, CONVERSATIONS, (pattern,), after=after, limit=REPLAY_PAGE)
+            newest.extend(page)
+            if len(page) < REPLAY_PAGE:
+                return list(newest)
+            after = page[-1].sequence
+
+    async def is_kept(self, sequence: int) -> bool:
+        """Whether the log still reaches back to this sequence."""
+        return await read_one(self._connection, CONVERSATIONS, sequence) is not None
+
+    async def store(self, subject: str, body: Body, event_id: str) -> Stored:
+        """Publish until it is stored, with growing waits while the server is away.
+
+        Raises:
+            BackboneError: it will not be taken, or PATIENCE_S is over (then ``retryable`` is true).
+        """
+        headers = {MESSAGE_ID: event_id, CONTENT_TYPE: codec.MSGPACK}
+        data = codec.encode(body)
+        give_up_s = time.monotonic() + PATIENCE_S
+        wait_s = FIRST_RETRY_WAIT_S
+        while True:
+            try:
+                return await self._publisher.store(subject, data, headers)
+            except BackboneError as error:
+                if not error.retryable or time.monotonic() + wait_s > give_up_s:
+                    raise
+            await asyncio.sleep(wait_s)
+            wait_s = min(wait_s * 2, RETRY_WAIT_S_MAX)
+
+    async def confirm(self, conversation: Conversation, sequence: int) -> None:
+        """One receipt for one notification, whoever says it how often."""
+        body = dump(Receipt(notification=sequence, status="delivered"))
+        message_id = translate.event_id(conversation.session, f"receipt-{sequence}")
+        await self.store(conversation.subject(Kind.RECEIPT), body, message_id)
+
+    async def signal_typing(self, conversation: Conversation) -> None:
+        """Tell who listens right now; nobody minds if it is lost."""
+        body: Mapping[str, str] = {"sessionuuid": conversation.session, "from": "visitor"}
+        with contextlib.suppress(BusError):
+            await self._connection.publish(
+                conversation.signal("typing"), codec.encode(body), headers={CONTENT_TYPE: codec.MSGPACK}
+            )
+
+
+def draw_session() -> SessionId:
+    """A fresh session uuid, version 4."""
+    return new_session_id(uuid4())
+
+
+def draw_token() -> str:
+    """What opens a session again; only its hash is kept."""
+    return secrets.token_urlsafe(TOKEN_BYTES)
+
+
+def token_hash(token: str) -> str:
+    """The form in which a token is kept: it is long and random, so a plain hash is enough."""
+    return hashlib.sha256(token.encode()).hexdigest()

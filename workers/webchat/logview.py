@@ -1,0 +1,120 @@
+"""Pure: what one socket knows of its conversation from the log, and what it has still to tell."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from broker import codec
+from broker.domain.events import Receipt, read_notification, read_visitor
+from broker.domain.grammar import parse_conversation
+from broker.domain.headers import MESSAGE_ID
+from broker.domain.subjects import Conversation, Kind
+from broker.domain.wire import validate
+from broker.errors import ForbiddenError
+from broker.transport.reader import StoredMessage
+from workers.webchat import translate
+from workers.webchat.translate import WEBCHAT
+from workers.webchat.wire import Message
+
+IDS_MAX = 1_000
+UNCONFIRMED_MAX = 2_000
+MESSAGE_KINDS = frozenset((Kind.FIRSTMESSAGE, Kind.MESSAGE))
+END_KINDS = frozenset((Kind.EXPIRED, Kind.CANCELLED))
+
+_Key = TypeVar("_Key")
+_Value = TypeVar("_Value")
+
+
+@dataclass(slots=True)
+class LogView:
+    """One conversation as far as this socket has read it.
+
+    ``read_to`` is the last sequence taken from the log. ``stored_ids`` are the client's own ids with their
+    sequences; ``unconfirmed`` the notifications of which the log holds no receipt.
+    """
+
+    conversation: Conversation
+    read_to: int = 0
+    message_at: int = 0
+    ended_at: int = 0
+    stored_ids: dict[str, int] = field(default_factory=dict)
+    unconfirmed: dict[int, None] = field(default_factory=dict)
+
+    @property
+    def is_first(self) -> bool:
+        """Whether the visitor's next message opens the conversation: none since it began or its last link ended."""
+        return self.message_at <= self.ended_at
+
+    def learn(self, message: StoredMessage) -> Kind | None:
+        """Take one event of the log, in order; None if it is not ours or was taken before.
+
+        Raises:
+            BodyError: a receipt that cannot be read.
+            GrammarError: a subject outside the grammar.
+        """
+        if message.sequence <= self.read_to:
+            return None
+        self.read_to = message.sequence
+        subject = parse_conversation(message.public_subject)
+        if subject.conversation != self.conversation:
+            return None
+        self._remember(subject.kind, message)
+        return subject.kind
+
+    def note_stored(self, client_id: str, sequence: int, *, is_message: bool) -> None:
+        """Our own event is in the log; reading on is not advanced by it, for others may stand before it."""
+        self.stored_ids[client_id] = sequence
+        if is_message:
+            self.message_at = max(self.message_at, sequence)
+        _keep_newest(self.stored_ids, IDS_MAX)
+
+    def take_confirmed(self, sequence: int) -> list[int]:
+        """The notifications up to this sequence that wait for a receipt; they are not given twice."""
+        confirmed = [number for number in self.unconfirmed if number <= sequence]
+        for number in confirmed:
+            del self.unconfirmed[number]
+        return confirmed
+
+    def _remember(self, kind: Kind, message: StoredMessage) -> None:
+        if kind in END_KINDS:
+            self.ended_at = max(self.ended_at, message.sequence)
+        elif kind is Kind.NOTIFICATION:
+            self.unconfirmed[message.sequence] = None
+            _keep_newest(self.unconfirmed, UNCONFIRMED_MAX)
+        elif kind is Kind.RECEIPT:
+            receipt = validate(Receipt, codec.decode(message.data), what="receipt")
+            self.unconfirmed.pop(receipt.notification, None)
+        elif message_id := message.headers.get(MESSAGE_ID):
+            client_id = translate.client_id_of(self.conversation.session, message_id)
+            self.note_stored(client_id, message.sequence, is_message=kind in MESSAGE_KINDS)
+
+
+def to_frame(view: LogView, kind: Kind, message: StoredMessage) -> Message | None:
+    """The event as the browser gets it; None for what a visitor has no use for.
+
+    Raises:
+        BodyError: the body does not validate; the linker dead-letters it, here it is only passed over.
+        ForbiddenError: it names another session than its subject.
+    """
+    session = view.conversation.session
+    message_id = message.headers.get(MESSAGE_ID) or f"sequence-{message.sequence}"
+    if kind is Kind.NOTIFICATION:
+        content = read_notification(WEBCHAT, codec.decode(message.data))
+        if content.sessionuuid != session:
+            raise ForbiddenError(f"session {content.sessionuuid}", org=view.conversation.path.org)
+        return translate.from_notification(
+            content, sequence=message.sequence, message_id=message_id, at_ms=message.stored_at_ms
+        )
+    if kind in MESSAGE_KINDS:
+        visitor, _ = read_visitor(WEBCHAT, codec.decode(message.data))
+        client_id = translate.client_id_of(session, message_id)
+        return translate.from_visitor(
+            visitor, sequence=message.sequence, client_id=client_id, at_ms=message.stored_at_ms
+        )
+    return None
+
+
+def _keep_newest(kept: dict[_Key, _Value], count_max: int) -> None:
+    while len(kept) > count_max:
+        del kept[next(iter(kept))]
