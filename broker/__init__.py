@@ -1,1 +1,8 @@
 """The public surface for services: what a program imports to answer conversations."""
+
+from broker.kit.main import serve
+from broker.kit.messages import form, html, markdown, text
+from broker.kit.run import Run
+from broker.kit.service import Service
+
+__all__ = ["Run", "Service", "form", "html", "markdown", "serve", "text"]

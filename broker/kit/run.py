@@ -10,17 +10,17 @@ from uuid import NAMESPACE_URL, uuid5
 from broker.domain.events import TIMEOUT_HOURS_DEFAULT
 from broker.domain.ids import (
     ActionName,
+    ChannelName,
     OrgId,
     SessionId,
     Stub,
     action_name,
-    channel_name,
-    chat_name,
+    effective_chat_name,
     session_id,
 )
 from broker.domain.subjects import ChatPath, Conversation
 from broker.domain.wire import Body
-from broker.errors import NoConversationError
+from broker.errors import CommandRefusedError, NameTakenError, NoConversationError
 from broker.kit.bus import ServiceBus
 from broker.kit.messages import Message
 from broker.kit.records import StubRecord, new_stubref
@@ -73,9 +73,19 @@ class Run:
             return self.conversation.session
         raise NoConversationError(str(self.stub))
 
-    def path(self, channel: str, chat: str) -> str:
-        """The subject prefix of one of the org's chats, to register on."""
-        return ChatPath(channel_name(channel), self.org, chat_name(chat)).prefix
+    async def ensure_chat(self, name: str, *, title: str | None = None) -> str:
+        """Make a webchat on the stub's branch unless it is there; the prefix of its subjects, to register on.
+
+        Raises:
+            CommandRefusedError: the name breaks the rules for new names.
+        """
+        request = {"name": name, "branch": self._record.branch, **({} if title is None else {"title": title})}
+        try:
+            await self._bus.command("profilecreate", request)
+        except CommandRefusedError as error:
+            if error.code != NameTakenError.code:
+                raise
+        return ChatPath(ChannelName("webchat"), self.org, effective_chat_name(self._record.branch, name)).prefix
 
     async def notify(
         self,

@@ -60,9 +60,7 @@ class DeadLetters:
             names.MESSAGE_ID: f"{original.stream}-{original.sequence}-{code}",
             names.CONTENT_TYPE: MSGPACK,
         }
-        await self._publisher.store(
-            dead_letter_subject(org_in(original.subject), code), encode(dump(letter)), headers
-        )
+        await self._publisher.store(dead_letter_subject(org_in(original.subject), code), encode(dump(letter)), headers)
         log.error(
             "event_dead_lettered",
             error_code=code,

@@ -42,8 +42,17 @@ class Work:
     lane_of: LaneOf
 
 
-async def consume(connection: Connection, work: Work, dead_letters: DeadLetters, stop: asyncio.Event) -> None:
+async def consume(
+    connection: Connection,
+    work: Work,
+    dead_letters: DeadLetters,
+    stop: asyncio.Event,
+    *,
+    started: asyncio.Event | None = None,
+) -> None:
     """Work until ``stop`` is set; what has begun then is finished, for two seconds at most.
+
+    ``started`` is set once every consumer is taken: from then on the worker is ready.
 
     Raises:
         RequestRefusedError: one of the consumers does not exist.
@@ -59,6 +68,8 @@ async def consume(connection: Connection, work: Work, dead_letters: DeadLetters,
     try:
         await asyncio.gather(*(loop.start() for loop in loops))
         log.info("consuming_started", stream=work.stream, consumers=len(loops))
+        if started is not None:
+            started.set()
         await stop.wait()
         if connection.closed:
             raise BusError("the NATS server ended the connection for good")

@@ -3,15 +3,13 @@
 from broker import Run, Service, text
 
 service = Service("demo")
-CHAT = "draftmywebchat"
 
 
 @service.at_start("create")
 async def register_for_initial_chat_messages(run: Run) -> None:
-    await run.register(f"{run.path('webchat', CHAT)}.webchatmessagetype.initialize", action="welcome")
-    await run.register(
-        f"{run.path('webchat', CHAT)}.webchatmessagetype.firstmessage", action="create_stub", mechanism="cbh"
-    )
+    chat = await run.ensure_chat("mywebchat", title="My webchat")
+    await run.register(f"{chat}.webchatmessagetype.initialize", action="welcome")
+    await run.register(f"{chat}.webchatmessagetype.firstmessage", action="create_stub", mechanism="cbh")
 
 
 @service.action("welcome", context="create")

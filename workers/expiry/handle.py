@@ -18,6 +18,7 @@ from broker.domain.wire import dump, validate
 from broker.errors import InvalidSubjectError
 from broker.runtime.deadletters import Original
 from broker.transport.publisher import Publisher
+from broker.transport.pull import Delivery
 from broker.transport.records import Records
 from broker.transport.timers import Timers
 
@@ -84,3 +85,8 @@ def _timer_in(original: Original) -> TimerSubject:
     if not isinstance(subject, TimerSubject):
         raise InvalidSubjectError(name, problem="expected the schedule of a conversation")
     return subject
+
+
+def lane_of(delivery: Delivery) -> str:
+    """A lane per timer: firings of one conversation are looked at one after another."""
+    return delivery.headers.get(SCHEDULER, delivery.subject)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from types import TracebackType
+from typing import Self
 
 import structlog
 
@@ -34,6 +36,17 @@ class Directory:
         self.profiles = Table(connection, profiles)
         self._sessions = sessions
         self._paths: OrderedDict[SessionId, ChatPath] = OrderedDict()
+
+    async def __aenter__(self) -> Self:
+        await self.registrations.start()
+        await self.profiles.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.registrations.stop()
+        await self.profiles.stop()
 
     def fallback(self, path: ChatPath) -> Stub | None:
         """The stub that takes what no link takes, if the chat's profile names one."""

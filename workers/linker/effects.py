@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Iterable
 
 import structlog
 
@@ -25,14 +25,15 @@ from broker.domain.session import (
 from broker.domain.stubsessions import index_key
 from broker.domain.subjects import Conversation, DeliverySubject, Kind
 from broker.domain.wire import Body, dump
-from broker.runtime.deadletters import DeadLetters, Original
-from broker.transport.publisher import Publisher, Stored
+from broker.runtime.backbone import Backbone
+from broker.runtime.deadletters import Original
+from broker.transport.publisher import Stored
+from broker.transport.reader import read_one
 from broker.transport.records import Records
-from broker.transport.timers import Timers
+from broker.transport.topology import CONVERSATIONS
 from workers.linker.incoming import Visit
 
 Ack = asyncio.Future[Stored]
-ReadOriginal = Callable[[int], Awaitable[Original | None]]
 
 log = structlog.get_logger()
 
@@ -40,21 +41,13 @@ log = structlog.get_logger()
 class Effects:
     """The linker's hands: publishes, index, timers, dead letters and used-up registrations."""
 
-    def __init__(
-        self,
-        publisher: Publisher,
-        index: Records,
-        registrations: Records,
-        timers: Timers,
-        dead_letters: DeadLetters,
-        read_original: ReadOriginal,
-    ) -> None:
-        self._publisher = publisher
+    def __init__(self, backbone: Backbone, *, index: Records, registrations: Records) -> None:
+        self._connection = backbone.connection
+        self._publisher = backbone.publisher
+        self._timers = backbone.timers
+        self._dead_letters = backbone.dead_letters
         self._index = index
         self._registrations = registrations
-        self._timers = timers
-        self._dead_letters = dead_letters
-        self._read_original = read_original
 
     async def carry_out(
         self, effects: Iterable[Effect], conversation: Conversation, original: Original, visit: Visit | None
@@ -88,9 +81,8 @@ class Effects:
         """Deliver to the stub that a link or a profile names; a held message is read from the log again."""
         path = conversation.path
         if effect.sequence != original.sequence:
-            found = await self._read_original(effect.sequence)
+            found = await self._held(effect.sequence, conversation)
             if found is None:
-                log.error("held_event_missing", session_id=conversation.log_id, sequence=effect.sequence)
                 return []
             original, visit = found, _visit_of(found, conversation)
         assert visit is not None, "only what a visitor did is delivered to an owner"  # noqa: S101 - the fold's promise
@@ -168,12 +160,26 @@ class Effects:
 
     async def _set_aside(self, effect: SetAside, conversation: Conversation, original: Original) -> None:
         if effect.sequence != original.sequence:
-            found = await self._read_original(effect.sequence)
+            found = await self._held(effect.sequence, conversation)
             if found is None:
-                log.error("held_event_missing", session_id=conversation.log_id, sequence=effect.sequence)
                 return
             original = found
         await self._dead_letters.keep(original, code=effect.code, detail=effect.detail)
+
+    async def _held(self, sequence: int, conversation: Conversation) -> Original | None:
+        """A held event, from the log, which keeps it; None once its age limit has taken it."""
+        found = await read_one(self._connection, CONVERSATIONS, sequence)
+        if found is None:
+            log.error("held_event_missing", session_id=conversation.log_id, sequence=sequence)
+            return None
+        return Original(
+            subject=found.public_subject,
+            stream=CONVERSATIONS,
+            sequence=found.sequence,
+            data=found.data,
+            headers=found.headers,
+            stored_at_ms=found.stored_at_ms,
+        )
 
 
 def _visit_of(original: Original, conversation: Conversation) -> Visit:

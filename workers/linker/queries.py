@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Mapping
 
 from broker.codec import decode
 from broker.domain.commands import ListLinks, ReadTranscript, ShowSession
@@ -22,20 +23,11 @@ from workers.linker.directory import Directory
 class Queries:
     """Answers from the buckets and the log; every link is checked, since the index may lag."""
 
-    def __init__(
-        self,
-        connection: Connection,
-        directory: Directory,
-        records: Records,
-        *,
-        partitions: int,
-        now_ms: Callable[[], int],
-    ) -> None:
+    def __init__(self, connection: Connection, directory: Directory, records: Records, partitions: int) -> None:
         self._connection = connection
         self._directory = directory
         self._records = records
         self._partitions = partitions
-        self._now_ms = now_ms
 
     async def links(self, org: OrgId, body: Body, _headers: Mapping[str, str]) -> Body:
         """Live links of the org, or of one stub."""
@@ -86,7 +78,7 @@ class Queries:
         if found.value is None:
             return None
         record = validate(StateRecord, decode(found.value), what="state record")
-        link, now_ms = record.link, self._now_ms()
+        link, now_ms = record.link, time.time_ns() // 1_000_000
         if link is None or link.expires_at_ms <= now_ms:
             return None
         stub = Stub.parse(link.stub)

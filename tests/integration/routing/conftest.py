@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 from uuid import uuid4
@@ -34,6 +31,7 @@ from broker.transport.publisher import Publisher
 from broker.transport.reader import StoredMessage, read_range
 from broker.transport.topology import CONVERSATIONS, DEADLETTER_STREAM, DELIVERIES, PARTITIONS
 from tests.conftest import poll
+from tests.processes import worker_process
 
 READ_MAX = 2_000
 Body = dict[str, Any]
@@ -42,22 +40,14 @@ Body = dict[str, Any]
 @pytest.fixture(scope="session")
 def routing(server: EmbeddedServer) -> Iterator[None]:
     """One linker and one expiry worker for the whole session."""
-    environment = {**os.environ, "HEIMDALL_NATS_URL": server.url, "HEIMDALL_LOG_LEVEL": "warning"}
-    workers = [
-        subprocess.Popen([sys.executable, "-m", f"workers.{name}"], env=environment) for name in ("linker", "expiry")
-    ]
-    yield
-    for worker in workers:
-        worker.terminate()
-    assert [worker.wait(timeout=15) for worker in workers] == [0, 0]
+    with worker_process("linker", server.url), worker_process("expiry", server.url):
+        yield
 
 
 class Chat:
     """One chat of one org, seen from all sides; everything goes over the real bus."""
 
-    def __init__(
-        self, connection: Connection, publisher: Publisher, org: str, chat_name: str = "draftshop"
-    ) -> None:
+    def __init__(self, connection: Connection, publisher: Publisher, org: str, chat_name: str = "draftshop") -> None:
         self.connection = connection
         self.publisher = publisher
         self.path = ChatPath(ChannelName("webchat"), OrgId(org), ChatName(chat_name))

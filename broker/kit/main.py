@@ -1,0 +1,80 @@
+"""Runs a service: its stubs' runs are consumed, in order per stub, until a stop signal."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import TypeVar
+
+import structlog
+from pydantic import Field
+
+from broker.domain.ids import org_id
+from broker.errors import BackboneError
+from broker.kit.bus import ServiceBus
+from broker.kit.records import stubs_bucket
+from broker.kit.service import HandleRun, Service
+from broker.runtime.backbone import Backbone
+from broker.runtime.loop import Work, token_after
+from broker.runtime.main import run_worker
+from broker.runtime.retry import backoff_s
+from broker.runtime.settings import Settings
+from broker.transport.ensure import ensure_bucket, ensure_consumers
+from broker.transport.topology import DELIVERIES, service_consumers
+
+DEMO_ORG = "0f6c2f58-8f43-5a0e-9b7e-2f1b6a1d7c90"
+
+log = structlog.get_logger()
+
+
+class ServiceSettings(Settings):
+    """What a service reads beside the common settings; a program may add its own in a subclass."""
+
+    org: str = Field(DEMO_ORG, description="Uuid of the org that the service works for.")
+
+
+P = TypeVar("P", bound=ServiceSettings)
+
+
+def serve(service: Service, settings: type[ServiceSettings] = ServiceSettings) -> None:
+    """Run the service as a process of its own; settings come from ``HEIMDALL_<SERVICE>_<FIELD>``."""
+
+    async def work(found: ServiceSettings, backbone: Backbone, stop: asyncio.Event) -> None:
+        await serve_until(service, found, backbone, stop)
+
+    run_worker(service.name, settings, work)
+
+
+async def serve_until(service: Service, settings: ServiceSettings, backbone: Backbone, stop: asyncio.Event) -> None:
+    """Consume the service's runs until ``stop`` is set."""
+    org = org_id(settings.org)
+    await ensure_bucket(backbone.connection, stubs_bucket(service.name), replicas=settings.replicas)
+    specs = service_consumers(org, service.name, settings.partitions)
+    await ensure_consumers(backbone.connection, DELIVERIES, specs)
+    bus = ServiceBus(backbone.connection, backbone.publisher, org, service.name)
+    starting = asyncio.create_task(_start(service, bus))
+    runs = Work(DELIVERIES, tuple(spec.name for spec in specs), HandleRun(service, bus), token_after("stubref"))
+    try:
+        await backbone.consume(runs, stop)
+    finally:
+        starting.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await starting
+
+
+async def _start(service: Service, bus: ServiceBus) -> None:
+    """Run what runs at the start; the linker that answers its commands may itself still be starting."""
+    attempt = 0
+    while True:
+        attempt += 1
+        try:
+            await service.start(bus)
+        except BackboneError as error:
+            if not error.retryable:
+                log.error("service_not_started", error_code=error.code, error=str(error))
+                return
+            log.warning("service_start_deferred", error_code=error.code, attempt=attempt)
+            await asyncio.sleep(backoff_s(attempt))
+        else:
+            log.info("service_started", service=service.name, org=bus.org)
+            return

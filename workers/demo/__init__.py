@@ -1,0 +1,1 @@
+"""The guide's program, as a service."""

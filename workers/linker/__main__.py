@@ -1,0 +1,50 @@
+"""Wires the session linker: ``python -m workers.linker``, or ``heimdall worker linker``."""
+
+from __future__ import annotations
+
+import asyncio
+
+from pydantic import Field
+
+from broker.domain.session import Limits
+from broker.runtime.backbone import Backbone
+from broker.runtime.loop import Work, token_after
+from broker.runtime.main import run_worker
+from broker.runtime.settings import Settings
+from broker.transport.commands import serve_commands
+from broker.transport.topology import CONVERSATIONS, PROFILES, REGISTRATIONS, SESSIONS, STUBSESSIONS, linker_consumers
+from workers.linker.commands import Commands
+from workers.linker.directory import Directory
+from workers.linker.effects import Effects
+from workers.linker.handle import LinkAndRoute
+from workers.linker.queries import Queries
+from workers.linker.states import States
+
+
+class LinkerSettings(Settings):
+    """What the linker reads beside the common settings."""
+
+    link_hours_max: float = Field(720.0, gt=0, description="Longer links are cut to this many hours.")
+    held_max: int = Field(64, ge=1, le=1000, description="Messages of a session that wait for a first answer.")
+    hold_s: float = Field(60.0, gt=0, description="How long they wait, in seconds; then they are dead letters.")
+
+
+async def work(settings: LinkerSettings, backbone: Backbone, stop: asyncio.Event) -> None:
+    """Fold the log, and answer the commands, until ``stop`` is set."""
+    states = backbone.records(STUBSESSIONS)
+    registrations, profiles = backbone.records(REGISTRATIONS), backbone.records(PROFILES)
+    directory = Directory(
+        backbone.connection, registrations=registrations, profiles=profiles, sessions=backbone.records(SESSIONS)
+    )
+    effects = Effects(backbone, index=states, registrations=registrations)
+    limits = Limits(settings.link_hours_max, settings.held_max, round(settings.hold_s * 1000))
+    handle = LinkAndRoute(directory, States(states), effects, limits)
+    queries = Queries(backbone.connection, directory, states, settings.partitions)
+    commands = Commands(directory, backbone.publisher, registrations, profiles, queries)
+    consumers = tuple(spec.name for spec in linker_consumers(settings.partitions))
+    async with directory, serve_commands(backbone.connection, commands, name="heimdall-linker"):
+        await backbone.consume(Work(CONVERSATIONS, consumers, handle, token_after("sessionuuid")), stop)
+
+
+if __name__ == "__main__":
+    run_worker("linker", LinkerSettings, work)
