@@ -73,6 +73,15 @@ class UndecodableBodyError(BodyError):
         self.size_bytes = size_bytes
 
 
+class UnencodableBodyError(BodyError):
+    """It holds something that has no form on the wire."""
+
+    code = "unencodable"
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(f"body cannot be sent: text, numbers, lists, maps and bytes have a form, not this: {problem}")
+
+
 class InvalidBodyError(BodyError):
     """Decoded, but fields are missing, wrong or out of range; every problem is listed, no content is."""
 
@@ -376,16 +385,6 @@ class ReservedSubjectError(BackboneError):
 
     def __init__(self, subject: str, *, writer: str, instead: str) -> None:
         super().__init__(f"only {writer} publishes {shorten(subject, 200)!r}: {instead}")
-
-
-class CommandFailedError(BackboneError):
-    """The linker answered a command with an error; ``code`` is the linker's word for it."""
-
-    code = "command_failed"
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
 
 
 class NoLinkerError(BackboneError):

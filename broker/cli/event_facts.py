@@ -1,0 +1,150 @@
+"""The salient facts of one event, as the few words that fit on a line. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from broker.codec import to_json
+from broker.domain import headers as names
+from broker.domain.events import (
+    DeadLetter,
+    Delivery,
+    Linked,
+    ManageLink,
+    Receipt,
+    StubSession,
+    Timeout,
+    Typed,
+    Unlinked,
+    read_manage_link,
+    read_notification,
+    read_visitor,
+    sender_in,
+)
+from broker.domain.ids import ChannelName
+from broker.domain.subjects import ConversationSubject, Kind
+from broker.domain.wire import Body, validate
+
+Headers = Mapping[str, str]
+
+
+def conversation_facts(subject: ConversationSubject, body: Body, headers: Headers) -> str:
+    """What an event of a conversation says.
+
+    Raises:
+        BodyError: the body is not what its subject promises.
+    """
+    channel = subject.path.channel
+    match subject.kind:
+        case Kind.INITIALIZE:
+            read_visitor(channel, body)
+            return f"{subject.path.chat} of org {subject.path.org}"
+        case Kind.NOTIFICATION:
+            return _notification(channel, body, headers)
+        case Kind.SET | Kind.DELETE:
+            return _manage(subject.kind, channel, body, headers)
+        case Kind.LINKED | Kind.EXPIRED | Kind.CANCELLED | Kind.TIMEOUT | Kind.RECEIPT:
+            return _FACTS[subject.kind](body)
+        case _:
+            return _visitor(channel, body)
+
+
+def run_facts(body: Body) -> str:
+    """What a run hands to a stub: its message, else the names of its data."""
+    post = validate(Delivery, body, what="run").stubpost
+    return post.message or ", ".join(post.data)
+
+
+def dead_letter_facts(body: Body) -> str:
+    """Why it is dead, and which event of which stream it was."""
+    letter = validate(DeadLetter, body, what="dead letter")
+    return f"{letter.reason}: {letter.detail} ({letter.stream} {letter.sequence}, {letter.subject})"
+
+
+def _visitor(channel: ChannelName, body: Body) -> str:
+    content, payload = read_visitor(channel, body)
+    parts = []
+    if content.message is not None:
+        parts.append(_typed(content.message))
+    if content.client_configuration is not None and content.client_configuration.platform_switch is not None:
+        switch = content.client_configuration.platform_switch
+        parts.append(f"carry on at {switch.platform_name}: {switch.type} {switch.value}")
+    if content.attachments:
+        parts.append("files " + ", ".join(file.originalname for file in content.attachments))
+    if content.control_event is not None:
+        parts.append("control " + to_json(content.control_event))
+    if not parts:
+        plain = {name for name in payload if name.endswith(("_configuration", "_meta_data"))} | {"sessionuuid"}
+        rest = {name: value for name, value in payload.items() if name not in plain}
+        parts.append(to_json(rest) if rest else "")
+    return "  ".join(parts)
+
+
+def _typed(message: Typed) -> str:
+    if isinstance(message.value, str):
+        return message.value
+    return f"{message.type} {to_json(message.value)}"
+
+
+def _notification(channel: ChannelName, body: Body, headers: Headers) -> str:
+    content = read_notification(channel, body)
+    parts = []
+    if content.message is not None:
+        value = content.message.value
+        parts.append(value if isinstance(value, str) else f"form {value.form_name}")
+    if content.control_event is not None:
+        parts.append("control " + to_json(content.control_event))
+    if content.client_configuration is not None:
+        parts.append("settings " + ", ".join(content.client_configuration))
+    if content.stubsession is not None:
+        parts.append(f"[link {_wish(content.stubsession, _sender(body, headers))}]")
+    return "  ".join(parts)
+
+
+def _manage(kind: Kind, channel: ChannelName, body: Body, headers: Headers) -> str:
+    if kind is Kind.DELETE:
+        read_manage_link(channel, body, operation="delete")
+        return f"by {_sender(body, headers) or 'nobody named'}"
+    task = read_manage_link(channel, body, operation="set")
+    return _wish(task, task.stubref or _sender(body, headers))
+
+
+def _wish(wish: StubSession | ManageLink, stub: str | None) -> str:
+    action = f" {wish.set_feedback_action}" if wish.set_feedback_action else ""
+    return f"{stub or 'nobody named'}{action} for {wish.set_new_with_timeout_hours:g} h"
+
+
+def _sender(body: Body, headers: Headers) -> str | None:
+    return headers.get(names.STUB) or sender_in(body)
+
+
+def _linked(body: Body) -> str:
+    fact = validate(Linked, body, what="linked")
+    cut = " (cut to the cap)" if fact.clamped else ""
+    instead = f", instead of {fact.replaces}" if fact.replaces else ""
+    return f"{fact.stub} {fact.feedback_action} for {fact.timeout_hours:g} h{cut}{instead}"
+
+
+def _unlinked(body: Body) -> str:
+    fact = validate(Unlinked, body, what="link fact")
+    return f"{fact.stub} {fact.reason}, epoch {fact.epoch}"
+
+
+def _timeout(body: Body) -> str:
+    fact = validate(Timeout, body, what="timeout")
+    return f"{fact.timer} timer of epoch {fact.epoch}"
+
+
+def _receipt(body: Body) -> str:
+    fact = validate(Receipt, body, what="receipt")
+    reason = f": {fact.reason}" if fact.reason else ""
+    return f"notification {fact.notification} {fact.status}{reason}"
+
+
+_FACTS: dict[Kind, Callable[[Body], str]] = {
+    Kind.LINKED: _linked,
+    Kind.EXPIRED: _unlinked,
+    Kind.CANCELLED: _unlinked,
+    Kind.TIMEOUT: _timeout,
+    Kind.RECEIPT: _receipt,
+}

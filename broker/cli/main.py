@@ -1,0 +1,80 @@
+"""The entry point of `heimdall`: the commands, and one clear line for whatever goes wrong."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+from typer.exceptions import TyperException
+
+from broker.cli import chats, dev, links, publish, registrations, stubs, subjects, tap, worker
+from broker.cli.reporting import quiet_logs
+from broker.cli.terminal import note
+from broker.errors import BackboneError
+
+EXIT_FAILED = 1
+EXIT_INTERRUPTED = 130
+
+app = typer.Typer(
+    name="heimdall",
+    help="A routing backbone for conversations: run it, watch it, talk to it.",
+    no_args_is_help=False,
+    add_completion=False,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.callback(invoke_without_command=True)
+def begin(
+    context: typer.Context,
+    *,
+    version: Annotated[bool, typer.Option("--version", help="Show the version.")] = False,
+) -> None:
+    """A routing backbone for conversations: run it, watch it, talk to it."""
+    if version:
+        from importlib.metadata import version as version_of
+
+        typer.echo(f"heimdall {version_of('heimdall')}")
+        raise typer.Exit
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+        raise typer.Exit
+
+
+for _command in (dev, worker, tap, publish, links, stubs, registrations):
+    app.command(_command.NAME)(_command.command)
+app.add_typer(chats.app, name="chats")
+app.add_typer(subjects.app, name="subjects")
+
+
+def main(arguments: list[str]) -> int:
+    """Run one command; its exit code: 0, 1 for what failed, 2 for what was typed wrong, 130 for Ctrl-C."""
+    quiet_logs()
+    try:
+        return int(app(arguments, prog_name="heimdall", standalone_mode=False) or 0)
+    except BackboneError as error:
+        note(str(error))
+        return EXIT_FAILED
+    except TyperException as error:
+        note(f"{error.format_message()} (see 'heimdall {_command_in(arguments)}--help')")
+        return error.exit_code
+    except (KeyboardInterrupt, typer.Abort):
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read us has enough; the interpreter must not trip over the rest at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def run() -> None:
+    """Run the command line and exit."""
+    sys.exit(main(sys.argv[1:]))
+
+
+def _command_in(arguments: list[str]) -> str:
+    known = {command.name for command in app.registered_commands} | {group.name for group in app.registered_groups}
+    return f"{arguments[0]} " if arguments and arguments[0] in known else ""

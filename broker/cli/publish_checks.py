@@ -1,0 +1,178 @@
+"""What is checked of a message before it leaves the shell: its subject, its body, and who may say it. Pure."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Literal
+
+from broker.codec import decode
+from broker.domain.commands import (
+    CreateProfile,
+    Deregister,
+    ListLinks,
+    ListProfiles,
+    ListRegistrations,
+    ReadTranscript,
+    ShowSession,
+)
+from broker.domain.events import (
+    Delivery,
+    ManageLink,
+    NotificationContent,
+    Receipt,
+    VisitorContent,
+    read_manage_link,
+    read_notification,
+    read_visitor,
+    sender_in,
+)
+from broker.domain.ids import SessionId, Stub
+from broker.domain.registrations import read_register
+from broker.domain.subjects import (
+    LINK_FACTS,
+    VISITOR_KINDS,
+    AnySubject,
+    CommandSubject,
+    ConversationSubject,
+    DeadLetterSubject,
+    DeliverySubject,
+    DueSubject,
+    Kind,
+    SignalSubject,
+    TimerSubject,
+    Verb,
+)
+from broker.domain.wire import Body, Wire, validate
+from broker.errors import InvalidBodyError, NoSenderError, ReservedSubjectError, UndecodableBodyError
+
+STANDARD_INPUT = "-"
+FILE_SIGN = "@"
+
+_PLAIN_COMMANDS: dict[Verb, type[Wire]] = {
+    "deregister": Deregister,
+    "registrations": ListRegistrations,
+    "links": ListLinks,
+    "session": ShowSession,
+    "transcript": ReadTranscript,
+    "profilecreate": CreateProfile,
+    "profiles": ListProfiles,
+}
+_MANAGED: dict[Kind, Literal["set", "delete"]] = {Kind.SET: "set", Kind.DELETE: "delete"}
+
+
+def read_body(argument: str) -> bytes:
+    """The bytes of a BODY argument: typed, from a file (``@file``), or from standard input (``-``).
+
+    Raises:
+        InvalidBodyError: the file cannot be read.
+    """
+    if argument == STANDARD_INPUT:
+        return sys.stdin.buffer.read()
+    if not argument.startswith(FILE_SIGN):
+        return argument.encode(errors="surrogateescape")
+    try:
+        return Path(argument[1:]).read_bytes()
+    except OSError as error:
+        raise InvalidBodyError("body", (f"{argument[1:]}: {error.strerror}",)) from error
+
+
+def decoded(data: bytes) -> Body:
+    """The body as a map; for typed JSON the message tells the place of the mistake.
+
+    Raises:
+        UndecodableBodyError: neither JSON nor msgpack.
+    """
+    try:
+        return decode(data)
+    except UndecodableBodyError as error:
+        raise UndecodableBodyError(len(data), _place_of_mistake(data)) from error
+
+
+def refuse_reserved(text: str, subject: AnySubject) -> None:
+    """Raise ReservedSubjectError for what only a worker or the server may say."""
+    match subject:
+        case ConversationSubject(kind=kind) if kind in LINK_FACTS:
+            instead = "ask for a link by '…stubsession.set' or by a notification with a stubsession"
+            raise ReservedSubjectError(text, writer="the linker", instead=instead)
+        case ConversationSubject(kind=Kind.TIMEOUT):
+            instead = "end a link by '…stubsession.delete', or set one for a short time"
+            raise ReservedSubjectError(text, writer="the expiry worker", instead=instead)
+        case TimerSubject() | DueSubject():
+            instead = "a link's deadline is set by '…stubsession.set'"
+            raise ReservedSubjectError(text, writer="a worker or the server", instead=instead)
+        case DeadLetterSubject():
+            raise ReservedSubjectError(text, writer="the linker", instead="watch them with 'heimdall tap'")
+        case _:
+            return
+
+
+def check_body(subject: AnySubject, body: Body, stub: Stub | None) -> None:
+    """Judge a body as the linker would, before it is sent.
+
+    Raises:
+        InvalidBodyError: it is not what its subject promises, or speaks of another session.
+        NoSenderError: a link is wanted and nobody says for whom.
+    """
+    sender = stub or _sender_of(body)
+    match subject:
+        case ConversationSubject():
+            _check_event(subject, body, sender)
+        case DeliverySubject():
+            validate(Delivery, body, what="run")
+        case CommandSubject():
+            _check_command(subject, body, sender)
+        case SignalSubject() | TimerSubject() | DueSubject() | DeadLetterSubject():
+            pass
+
+
+def _check_event(subject: ConversationSubject, body: Body, sender: Stub | None) -> None:
+    channel, kind = subject.path.channel, subject.kind
+    content: VisitorContent | NotificationContent | ManageLink
+    if kind in VISITOR_KINDS:
+        content, _ = read_visitor(channel, body)
+    elif kind is Kind.NOTIFICATION:
+        content = read_notification(channel, body)
+        _require(sender, when=content.stubsession is not None)
+    elif (operation := _MANAGED.get(kind)) is not None:
+        content = read_manage_link(channel, body, operation=operation)
+        _require(sender, when=kind is Kind.SET and "." not in (content.stubref or ""))
+    else:
+        validate(Receipt, body, what="receipt")
+        return
+    _same_session(subject.session, content.sessionuuid)
+
+
+def _check_command(subject: CommandSubject, body: Body, sender: Stub | None) -> None:
+    """The verbs that take a documented task name their channel in the body; the linker looks closer."""
+    if (model := _PLAIN_COMMANDS.get(subject.verb)) is not None:
+        validate(model, body, what=subject.verb)
+    elif subject.verb == "register":
+        params = body.get("params")
+        read_register(params if isinstance(params, dict) else {}, org=subject.org)
+    elif subject.verb == "linkset":
+        _require(sender, when=sender is None and "stubref" not in str(body))
+
+
+def _same_session(in_subject: SessionId | None, in_body: str) -> None:
+    if in_subject is not None and in_subject != in_body:
+        raise InvalidBodyError("body", (f"sessionuuid: found {in_body}, the subject says {in_subject}",))
+
+
+def _require(sender: Stub | None, *, when: bool) -> None:
+    if when and sender is None:
+        raise NoSenderError
+
+
+def _sender_of(body: Body) -> Stub | None:
+    found = sender_in(body)
+    return None if found is None else Stub.parse(found)
+
+
+def _place_of_mistake(data: bytes) -> str:
+    try:
+        json.loads(data)
+    except ValueError as error:
+        return str(error) if isinstance(error, json.JSONDecodeError) else "not even UTF-8 text"
+    return "it is JSON, but no object: write it as {...}"

@@ -1,0 +1,56 @@
+"""`heimdall registrations`: which stub waits for what."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from rich.text import Text
+
+from broker.cli.asking import ask
+from broker.cli.options import DEMO_ORG, AsJson, NatsUrl, Org, nats_url_of, org_of
+from broker.cli.terminal import Terminal, note, one_line, table_of
+from broker.domain.wire import Body
+
+NAME = "registrations"
+
+
+def command(org: Org = DEMO_ORG, *, as_json: AsJson = False, nats_url: NatsUrl = None) -> None:
+    """List registrations: which stub waits for what.
+
+    Oldest first: the first 'cbh' that matches takes the event.
+
+    Example: heimdall registrations --json
+    """
+    checked = org_of(org)
+    reply = asyncio.run(ask(nats_url_of(nats_url), checked, "registrations", {}))
+    found = [item for item in reply.get("registrations", []) if isinstance(item, dict)]
+    out = Terminal(as_json=as_json)
+    if out.as_json:
+        for registration in found:
+            out.record(registration)
+        return
+    if not found:
+        note(f"org {checked} has no registrations: what nobody is linked to becomes a dead letter 'unrouted'")
+        return
+    table = table_of("stub", "action", "mechanism", "pattern, as NATS spells it", "uuid")
+    for registration in found:
+        for mechanism, pattern in _wishes(registration):
+            table.add_row(
+                Text(_cell(registration, "stub"), "bold"),
+                _cell(registration, "action"),
+                mechanism,
+                pattern,
+                Text(_cell(registration, "uuid")[:8], "dim"),
+            )
+    out.table(table)
+
+
+def _wishes(registration: Body) -> list[tuple[str, str]]:
+    """Mechanism and pattern of each path; a path that is looked for in two forms shows the first."""
+    events: Any = registration.get("events")
+    return [(str(event["mechanism"]), one_line(str(event["patterns"][0]))) for event in events.values()]
+
+
+def _cell(registration: Body, name: str) -> str:
+    return one_line(str(registration.get(name)))

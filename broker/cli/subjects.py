@@ -1,0 +1,83 @@
+"""`heimdall subjects`: every subject there is, and what a given one means or where it goes wrong."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+from rich.text import Text
+
+from broker.cli.options import AsJson
+from broker.cli.subject_explained import Explained, explain_pattern, explain_subject
+from broker.cli.terminal import Terminal, one_line, table_of
+from broker.contract.row import AREAS, Row
+from broker.contract.rows import ROWS
+from broker.domain.patterns import read_pattern
+
+app = typer.Typer(help="List all subjects, or check and explain one.", invoke_without_command=True)
+
+
+@app.callback()
+def list_subjects(context: typer.Context, *, as_json: AsJson = False) -> None:
+    """List every subject: who publishes it and where it is stored. `check` explains a single one.
+
+    Example: heimdall subjects
+    """
+    if context.invoked_subcommand is not None:
+        return
+    out = Terminal(as_json=as_json)
+    if out.as_json:
+        for row in ROWS:
+            out.record(_record(row))
+        return
+    for area, (title, _) in AREAS.items():
+        rows = [row for row in ROWS if row.area == area]
+        out.row(Text(title, "bold yellow"))
+        for row in rows:
+            out.row(Text.assemble("  ", (f"{row.name:<24}", "bold cyan"), (row.stream, "dim"), "  ", row.meaning))
+            out.aside(row.template)
+
+
+@app.command("check")
+def check(
+    text: Annotated[str, typer.Argument(help="A subject, or a pattern in either spelling.", show_default=False)],
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Explain a subject or a pattern token by token, or say in one line where it leaves the grammar.
+
+    Example: heimdall subjects check
+    stubber.systems.notifications.webchat.org.0f6c2f58-8f43-5a0e-9b7e-2f1b6a1d7c90.name.draftmywebchat.webchatmessagetype.initialize
+    """
+    if any(token in ("*", ">", "#") for token in text.split(".")):
+        pattern, dialect = read_pattern(text)
+        explained = explain_pattern(pattern, dialect)
+    else:
+        explained = explain_subject(text)
+    out = Terminal(as_json=as_json)
+    if out.as_json:
+        out.record(explained.record())
+    else:
+        _show(explained, out)
+
+
+def _show(explained: Explained, out: Terminal) -> None:
+    table = table_of("", "token", "what stands here")
+    for place, (token, meaning) in enumerate(explained.tokens, 1):
+        table.add_row(Text(str(place), "dim"), Text(one_line(token), "bold cyan"), meaning)
+    out.table(table)
+    for heading, fact in explained.facts:
+        out.row(Text.assemble("  ", (f"{heading:<14}", "bold yellow"), fact))
+    for row in explained.rows:
+        out.row(Text.assemble("  ", (f"{row.name:<14}", "bold cyan"), row.meaning))
+
+
+def _record(row: Row) -> dict[str, Any]:
+    return {
+        "name": row.name,
+        "subject": row.template,
+        "publishers": list(row.publishers),
+        "consumers": list(row.consumers),
+        "stream": row.stream,
+        "meaning": row.meaning,
+    }
