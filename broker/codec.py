@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
 import msgpack
 
 from broker.domain.wire import Body
-from broker.errors import BodyTooLargeError, UndecodableBodyError
+from broker.errors import BodyTooLargeError, UndecodableBodyError, UnencodableBodyError
 
 MSGPACK = "application/msgpack"
 JSON = "application/json"
 
 BODY_BYTES_MAX = 1_000_000
 """A little under the server's 1 MiB, which also counts the headers."""
+DEPTH_MAX = 64
+"""Maps and lists inside one another: deeper ones break the libraries that read them, each at another depth."""
 
 
 def encode(body: Mapping[str, Any]) -> bytes:
@@ -23,8 +26,12 @@ def encode(body: Mapping[str, Any]) -> bytes:
 
     Raises:
         BodyTooLargeError: more than the bus carries.
+        UnencodableBodyError: it holds something that msgpack has no form for, such as a date.
     """
-    data: bytes = msgpack.packb(body)
+    try:
+        data: bytes = msgpack.packb(body)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise UnencodableBodyError(type(error).__name__) from error
     if len(data) > BODY_BYTES_MAX:
         raise BodyTooLargeError("body", len(data), bytes_max=BODY_BYTES_MAX)
     return data
@@ -33,17 +40,22 @@ def encode(body: Mapping[str, Any]) -> bytes:
 def decode(data: bytes) -> Body:
     """Read either form: a msgpack map never begins with ``{``, so the first byte tells.
 
+    What is let in can be sent on, and shown as JSON (bytes as text): text keys, finite numbers, a bounded depth.
+
     Raises:
-        UndecodableBodyError: it is neither, or not a map; trying again cannot help.
+        BodyTooLargeError: more than the bus carries.
+        UndecodableBodyError: it is neither, or not such a map; trying again cannot help.
     """
     if len(data) > BODY_BYTES_MAX:
         raise BodyTooLargeError("body", len(data), bytes_max=BODY_BYTES_MAX)
     try:
         body = _from_json(data) if data.lstrip()[:1] == b"{" else msgpack.unpackb(data, ext_hook=_no_extension)
-    except (ValueError, RecursionError, msgpack.exceptions.UnpackException) as error:
+    except (ValueError, OverflowError, RecursionError, msgpack.exceptions.UnpackException) as error:
         raise UndecodableBodyError(len(data), type(error).__name__) from error
     if not isinstance(body, dict):
         raise UndecodableBodyError(len(data), f"found a {type(body).__name__}")
+    if problem := _problem(body):
+        raise UndecodableBodyError(len(data), problem)
     return body
 
 
@@ -58,7 +70,34 @@ def to_json(body: Mapping[str, Any]) -> str:
 
 
 def _from_json(data: bytes) -> Any:
-    return json.loads(data, parse_constant=_no_constant)
+    """JSON knows greater numbers than msgpack, and halves of characters: packing tells whether it can be sent on."""
+    body = json.loads(data, parse_constant=_no_constant)
+    msgpack.packb(body)
+    return body
+
+
+def _problem(body: Body) -> str | None:
+    """What keeps the body from being sent on and shown, None if nothing does."""
+    level: list[Any] = [body]
+    for _ in range(DEPTH_MAX):
+        values: list[Any] = []
+        for container in level:
+            if isinstance(container, dict):
+                if not all(isinstance(key, str) for key in container):
+                    return "found a key that is no text"
+                values.extend(container.values())
+            else:
+                values.extend(container)
+        if any(_is_unsendable(value) for value in values):
+            return "found a date, or a number that is not finite"
+        level = [value for value in values if isinstance(value, dict | list)]
+        if not level:
+            return None
+    return f"found more than {DEPTH_MAX} levels"
+
+
+def _is_unsendable(value: object) -> bool:
+    return isinstance(value, msgpack.Timestamp) or (isinstance(value, float) and not math.isfinite(value))
 
 
 def _no_constant(name: str) -> NoReturn:

@@ -7,7 +7,7 @@ Source: specs/stubber-webchat.md sections 2.3, 2.4, 4 and 6.3.
 
 from __future__ import annotations
 
-from functools import cache
+from functools import lru_cache
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AliasChoices, ConfigDict, Field, JsonValue, StringConstraints
@@ -18,6 +18,8 @@ from broker.errors import InvalidBodyError
 
 TEXT_CHARACTERS_MAX = 65_536
 LABELS_MAX = 64
+CHANNELS_MAX = 64
+"""Models that are kept ready: a channel's name comes from a subject, so there may be any number of them."""
 TIMEOUT_HOURS_DEFAULT = 24.0
 
 UUID = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")]
@@ -223,13 +225,13 @@ _Content = TypeVar("_Content", VisitorContent, NotificationContent, ManageLink)
 _UNPREFIXED = frozenset({"sessionuuid", "stubsession"})
 
 
-@cache
+@lru_cache(CHANNELS_MAX)
 def visitor_model(channel: ChannelName) -> type[VisitorContent]:
     """The visitor's content with the member names of one channel, such as ``webchat_message``."""
     return _with_prefix(VisitorContent, channel)
 
 
-@cache
+@lru_cache(CHANNELS_MAX)
 def notification_model(channel: ChannelName) -> type[NotificationContent]:
     """The notification's content with the member names of one channel, such as ``webchat_agent``."""
     return _with_prefix(NotificationContent, channel)

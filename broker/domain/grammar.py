@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -40,6 +41,7 @@ SUBJECT_CHARACTERS_MAX = 1_000
 _KIND_BY_TAIL = {str(kind): kind for kind in Kind if kind not in VISITOR_KINDS}
 _KIND_BY_MESSAGETYPE = {str(kind): kind for kind in VISITOR_KINDS}
 _CONVERSATION_TOKENS = 10
+_PARTITION = re.compile(r"0|[1-9][0-9]{0,3}")
 
 _Value = TypeVar("_Value")
 
@@ -54,6 +56,7 @@ def parse_conversation(subject: str) -> ConversationSubject:
     """
     tokens = subject.split(".")
     try:
+        _literal(tokens, 2, "notifications")
         path = _chat_path(tokens)
         rest = tokens[8:]
         session: SessionId | None = None
@@ -166,7 +169,7 @@ def _timer(tokens: list[str]) -> TimerSubject | DueSubject:
         case "due":
             number = _labelled(tokens, 4, "partition", str)
             _length(tokens, 6)
-            if not number.isdecimal() or len(number) > 4 or not number.isascii():
+            if not _PARTITION.fullmatch(number):
                 raise InvalidNameError("partition", number, expected="a number")
             return DueSubject(int(number))
         case other:

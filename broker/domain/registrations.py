@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, JsonValue
+from pydantic import Field, JsonValue, StringConstraints
 
 from broker.domain.events import UUID, Action, Label, StubName, Text
 from broker.domain.ids import ActionName, OrgId, Stub
-from broker.domain.patterns import Pattern, registered_forms
+from broker.domain.patterns import PATTERN_CHARACTERS_MAX, Pattern, registered_forms
 from broker.domain.subjects import NOTIFICATIONS
 from broker.domain.wire import Body, Wire, validate
 from broker.errors import InvalidBodyError, InvalidPatternError
@@ -26,7 +26,7 @@ Mechanism = Literal["evt", "cbh"]
 class RegisteredEvent(Wire):
     """One path that is waited for."""
 
-    path: Label
+    path: Annotated[str, StringConstraints(min_length=1, max_length=PATTERN_CHARACTERS_MAX)]
     mechanism: Mechanism
     timeout_seconds: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 3600
 
@@ -101,9 +101,7 @@ def read_register(params: Body, *, org: OrgId) -> RegisterParams:
     checked = validate(RegisterParams, params, what="heimdall_register")
     for event in checked.events.values():
         if Pattern.from_heimdall(event.path).tokens[:6] != _org_tokens(event.path, org):
-            raise InvalidPatternError(
-                event.path, problem=f"it must begin with '{NOTIFICATIONS}.<channel>.org.{org}.'"
-            )
+            raise InvalidPatternError(event.path, problem=f"it must begin with '{NOTIFICATIONS}.<channel>.org.{org}.'")
     return checked
 
 
@@ -156,11 +154,17 @@ class Registry:
         """
         found = list(self._matching(org, tuple(subject.split("."))))
         owner = next((taker for taker, mechanism in found if mechanism == "cbh"), None)
-        return tuple(taker for taker, mechanism in found if mechanism == "evt" or taker is owner)
+        chosen: dict[str, Taker] = {}
+        for taker, mechanism in found:
+            if mechanism == "evt" or taker is owner:
+                chosen.setdefault(taker.registration.id, taker)
+        return tuple(chosen.values())
 
     def shadowing(self, registration: Registration) -> Registration | None:
-        """The older ``cbh`` registration that takes every event of this one's first path, None if there is none."""
+        """The older ``cbh`` registration on a ``cbh`` path of this one's, None if there is none."""
         for wish in registration.wishes:
+            if wish.mechanism != "cbh":
+                continue
             for older in self.of_org(registration.org):
                 if older.id == registration.id or older.since >= registration.since:
                     continue
@@ -173,7 +177,6 @@ class Registry:
             for wish in registration.wishes:
                 if any(form.matches(tokens) for form in wish.forms):
                     yield Taker(registration, wish.event), wish.mechanism
-                    break
 
 
 def _org_tokens(path: str, org: OrgId) -> tuple[Any, ...]:
