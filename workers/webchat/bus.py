@@ -28,15 +28,16 @@ from broker.errors import (
     UnknownChatError,
     UnknownSessionError,
 )
-from broker.transport.connection import Connection
-from broker.transport.publisher import Publisher, Stored
+from broker.runtime.backbone import Backbone
+from broker.transport.publisher import Stored
 from broker.transport.reader import StoredMessage, read_one, read_range
-from broker.transport.records import Records
 from broker.transport.tables import Table
-from broker.transport.topology import CONVERSATIONS
+from broker.transport.topology import CONVERSATIONS, SESSIONS
 from workers.webchat import translate
+from workers.webchat.settings import WebchatSettings
 
 TOKEN_BYTES = 32
+SECONDS_PER_DAY = 86_400
 REPLAY_EVENTS_MAX = 2_000
 REPLAY_PAGE = 500
 FIRST_RETRY_WAIT_S = 0.1
@@ -48,22 +49,13 @@ PATIENCE_S = 15.0
 class Bus:
     """The worker's one way to NATS."""
 
-    def __init__(
-        self,
-        connection: Connection,
-        publisher: Publisher,
-        sessions: Records,
-        profiles: Table,
-        *,
-        partitions: int,
-        session_keep_s: int,
-    ) -> None:
-        self._connection = connection
-        self._publisher = publisher
-        self._sessions = sessions
+    def __init__(self, backbone: Backbone, profiles: Table, settings: WebchatSettings) -> None:
+        self._connection = backbone.connection
+        self._publisher = backbone.publisher
+        self._sessions = backbone.records(SESSIONS)
         self._profiles = profiles
-        self._partitions = partitions
-        self._session_keep_s = session_keep_s
+        self._partitions = settings.partitions
+        self._session_keep_s = settings.session_keep_days * SECONDS_PER_DAY
 
     @property
     def connected(self) -> bool:

@@ -16,9 +16,10 @@ from broker.domain.subjects import ChatPath, Conversation
 from broker.errors import GrammarError, UnknownChatError
 from broker.transport.reader import StoredMessage
 from workers.webchat import metrics, translate
-from workers.webchat.admission import Admission, is_allowed_origin
+from workers.webchat.admission import Admission, Pace, is_allowed_origin
 from workers.webchat.bus import REPLAY_EVENTS_MAX, Bus, draw_session, draw_token, token_hash
 from workers.webchat.feed import Feed
+from workers.webchat.settings import WebchatSettings
 from workers.webchat.translate import WEBCHAT
 from workers.webchat.wire import CloseCode, Hello, Refused, ResumeSession, Welcome
 
@@ -30,14 +31,6 @@ class SocketEnded(Exception):  # noqa: N818 - no error: the way out of a socket'
         super().__init__(code)
         self.code = code
         self.refused = refused
-
-
-@dataclass(frozen=True, slots=True)
-class SocketLimits:
-    """The bounds of one socket."""
-
-    frames_per_s: float
-    frames_burst: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,20 +67,30 @@ class Session:
     token: str | None
 
 
-@dataclass(frozen=True, slots=True)
 class Door:
     """What all sockets of the process share."""
 
-    bus: Bus
-    feed: Feed
-    admission: Admission
-    limits: SocketLimits
-    allowed_origins: tuple[str, ...]
+    def __init__(self, bus: Bus, feed: Feed, settings: WebchatSettings) -> None:
+        self.bus = bus
+        self.feed = feed
+        self._frames_per_s = settings.frames_per_s
+        self._frames_burst = settings.frames_burst
+        self._allowed_origins = settings.origins
+        self._admission = Admission(
+            sockets_max=settings.sockets_max,
+            per_address_max=settings.sockets_per_address_max,
+            sessions_per_minute_max=settings.sessions_per_minute_max,
+            clock=time.monotonic,
+        )
+
+    def new_pace(self) -> Pace:
+        """How fast one socket may speak."""
+        return Pace(self._frames_per_s, self._frames_burst, now_s=time.monotonic())
 
     @contextlib.contextmanager
     def admitted(self, address: str) -> Iterator[None]:
         """Count a socket in and out again; raises SocketEnded if there are too many already."""
-        if not self.admission.enter(address):
+        if not self._admission.enter(address):
             message = "Too many chats are open. Please try again later."
             raise SocketEnded(CloseCode.TRY_LATER, Refused(code="too_many", message=message))
         metrics.SOCKETS.inc()
@@ -95,12 +98,12 @@ class Door:
             yield
         finally:
             metrics.SOCKETS.dec()
-            self.admission.leave(address)
+            self._admission.leave(address)
 
     def check_origin(self, websocket: WebSocket) -> None:
         """Raise SocketEnded for a page that may not embed our chats."""
         headers = websocket.headers
-        if not is_allowed_origin(headers.get("origin"), headers.get("host", ""), self.allowed_origins):
+        if not is_allowed_origin(headers.get("origin"), headers.get("host", ""), self._allowed_origins):
             message = "This site may not open this chat: add its origin to HEIMDALL_WEBCHAT_ALLOWED_ORIGINS."
             raise SocketEnded(CloseCode.FORBIDDEN_ORIGIN, Refused(code="forbidden_origin", message=message))
 
@@ -116,7 +119,7 @@ class Door:
 
     def new_session(self, hello: Hello, chat: Chat, visitor: Visitor) -> Session:
         """A session that nobody knows yet; raises SocketEnded if the address begins too many."""
-        if not self.admission.begin_session(visitor.address):
+        if not self._admission.begin_session(visitor.address):
             message = "Too many conversations were begun from this address. Please try again in a minute."
             raise SocketEnded(CloseCode.TRY_LATER, Refused(code="too_many", message=message))
         token = draw_token()

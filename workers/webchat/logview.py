@@ -31,7 +31,7 @@ class LogView:
     """One conversation as far as this socket has read it.
 
     ``read_to`` is the last sequence taken from the log. ``stored_ids`` are the client's own ids with their
-    sequences; ``unconfirmed`` the notifications of which the log holds no receipt.
+    sequences; ``unconfirmed`` the notifications, as far as they could be read, of which the log holds no receipt.
     """
 
     conversation: Conversation
@@ -62,6 +62,29 @@ class LogView:
         self._remember(subject.kind, message)
         return subject.kind
 
+    def show(self, kind: Kind, message: StoredMessage, *, is_new: bool) -> Message | None:
+        """The event as the browser gets it; None for what a visitor has no use for, or has on the page already.
+
+        A notification that can be read is one that a receipt is due for, shown just now or earlier.
+
+        Raises:
+            BodyError: the body does not validate; the linker dead-letters it, here it is only passed over.
+            ForbiddenError: it names another session than its subject.
+        """
+        session = self.conversation.session
+        message_id = message.headers.get(MESSAGE_ID) or f"sequence-{message.sequence}"
+        if kind is Kind.NOTIFICATION:
+            content = read_notification(WEBCHAT, codec.decode(message.data))
+            if content.sessionuuid != session:
+                raise ForbiddenError(f"session {content.sessionuuid}", org=self.conversation.path.org)
+            self.unconfirmed[message.sequence] = None
+            _keep_newest(self.unconfirmed, UNCONFIRMED_MAX)
+            return translate.from_notification(content, message_id, message) if is_new else None
+        if kind in MESSAGE_KINDS and is_new:
+            visitor, _ = read_visitor(WEBCHAT, codec.decode(message.data))
+            return translate.from_visitor(visitor, translate.client_id_of(session, message_id), message)
+        return None
+
     def note_stored(self, client_id: str, sequence: int, *, is_message: bool) -> None:
         """Our own event is in the log; reading on is not advanced by it, for others may stand before it."""
         self.stored_ids[client_id] = sequence
@@ -79,40 +102,12 @@ class LogView:
     def _remember(self, kind: Kind, message: StoredMessage) -> None:
         if kind in END_KINDS:
             self.ended_at = max(self.ended_at, message.sequence)
-        elif kind is Kind.NOTIFICATION:
-            self.unconfirmed[message.sequence] = None
-            _keep_newest(self.unconfirmed, UNCONFIRMED_MAX)
         elif kind is Kind.RECEIPT:
             receipt = validate(Receipt, codec.decode(message.data), what="receipt")
             self.unconfirmed.pop(receipt.notification, None)
-        elif message_id := message.headers.get(MESSAGE_ID):
+        elif kind is not Kind.NOTIFICATION and (message_id := message.headers.get(MESSAGE_ID)):
             client_id = translate.client_id_of(self.conversation.session, message_id)
             self.note_stored(client_id, message.sequence, is_message=kind in MESSAGE_KINDS)
-
-
-def to_frame(view: LogView, kind: Kind, message: StoredMessage) -> Message | None:
-    """The event as the browser gets it; None for what a visitor has no use for.
-
-    Raises:
-        BodyError: the body does not validate; the linker dead-letters it, here it is only passed over.
-        ForbiddenError: it names another session than its subject.
-    """
-    session = view.conversation.session
-    message_id = message.headers.get(MESSAGE_ID) or f"sequence-{message.sequence}"
-    if kind is Kind.NOTIFICATION:
-        content = read_notification(WEBCHAT, codec.decode(message.data))
-        if content.sessionuuid != session:
-            raise ForbiddenError(f"session {content.sessionuuid}", org=view.conversation.path.org)
-        return translate.from_notification(
-            content, sequence=message.sequence, message_id=message_id, at_ms=message.stored_at_ms
-        )
-    if kind in MESSAGE_KINDS:
-        visitor, _ = read_visitor(WEBCHAT, codec.decode(message.data))
-        client_id = translate.client_id_of(session, message_id)
-        return translate.from_visitor(
-            visitor, sequence=message.sequence, client_id=client_id, at_ms=message.stored_at_ms
-        )
-    return None
 
 
 def _keep_newest(kept: dict[_Key, _Value], count_max: int) -> None:

@@ -43,13 +43,12 @@ async def serve(app: FastAPI, settings: WebchatSettings, stop: asyncio.Event) ->
     listener = _listen(settings)
     host, port = listener.getsockname()[:2]
     serving = asyncio.create_task(server.serve(sockets=[listener]))
-    log.info("worker_started", worker="webchat", url=f"http://{host}:{port}/")
+    log.info("page_served", url=f"http://{host}:{port}/")
     stopping = asyncio.create_task(stop.wait())
     await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
     stopping.cancel()
     server.should_exit = True
     await serving
-    log.info("worker_stopped", worker="webchat")
 
 
 def _configuration(app: FastAPI, settings: WebchatSettings) -> uvicorn.Config:

@@ -12,9 +12,8 @@ from starlette.websockets import WebSocket
 from broker.errors import BackboneError, ForbiddenError, InvalidBodyError, UnknownSessionError
 from broker.transport.reader import StoredMessage
 from workers.webchat import metrics, translate
-from workers.webchat.admission import Pace
 from workers.webchat.door import Chat, Door, Past, Session, SocketEnded, Visitor, welcome
-from workers.webchat.logview import MESSAGE_KINDS, LogView, to_frame
+from workers.webchat.logview import MESSAGE_KINDS, LogView
 from workers.webchat.outbound import Outbound
 from workers.webchat.wire import (
     CloseCode,
@@ -55,7 +54,7 @@ class VisitorSocket:
         self._websocket = websocket
         self._visitor = Visitor(address, websocket.headers.get("user-agent", ""))
         self._outbound = Outbound(websocket)
-        self._pace = Pace(door.limits.frames_per_s, door.limits.frames_burst, now_s=time.monotonic())
+        self._pace = door.new_pace()
         self._held: list[StoredMessage | Message] | None = []
         self._session: Session | None = None
         self._view: LogView | None = None
@@ -130,7 +129,7 @@ class VisitorSocket:
 
     async def _replay(self, past: Past, view: LogView) -> None:
         for number, event in enumerate(past.events, start=1):
-            self._take(event, is_shown=event.sequence > past.after)
+            self._take(event, is_new=event.sequence > past.after)
             if number % REPLAY_STEP == 0:
                 await self._outbound.flush()
         view.read_to = max(view.read_to, past.after)
@@ -145,16 +144,18 @@ class VisitorSocket:
         else:
             self._held.append(item)
 
-    def _take(self, event: StoredMessage, *, is_shown: bool = True) -> None:
+    def _take(self, event: StoredMessage, *, is_new: bool = True) -> None:
         """Learn from one event and show it; what cannot be read is passed over, the linker dead-letters it."""
         view = self._view
         if view is None:
             return
         try:
             kind = view.learn(event)
-            frame = to_frame(view, kind, event) if kind is not None and is_shown else None
+            frame = None if kind is None else view.show(kind, event, is_new=is_new)
         except BackboneError as error:
-            log.warning("event_skipped", subject=event.public_subject, error_code=error.code)
+            # Said once, when it came; a replay meets it again and again.
+            report = log.warning if self._held is None else log.debug
+            report("event_skipped", subject=event.public_subject, error_code=error.code)
             return
         if frame is not None:
             metrics.EVENTS_SHOWN.inc()

@@ -13,6 +13,7 @@ from broker.domain.profiles import Profile
 from broker.domain.sessions import SessionRecord
 from broker.domain.subjects import Kind
 from broker.domain.wire import Body, dump
+from broker.transport.reader import StoredMessage
 from workers.webchat import markup
 from workers.webchat.wire import Configure, Control, Message, Opening, Say, Told
 
@@ -59,15 +60,15 @@ def meta_data(address: str, user_agent: str) -> dict[str, JsonValue]:
     return {"ip": address, "user_agent": user_agent[:USER_AGENT_CHARACTERS_MAX]}
 
 
-def from_notification(content: NotificationContent, *, sequence: int, message_id: str, at_ms: int) -> Message:
+def from_notification(content: NotificationContent, message_id: str, stored: StoredMessage) -> Message:
     """What a stub sends, as the visitor may see it; several parts of one notification stay one frame."""
     shown_type, html = _shown(content.message)
     settings = content.client_configuration
     return Message(
-        sequence=sequence,
+        sequence=stored.sequence,
         id=message_id,
         direction="to_visitor",
-        at_ms=at_ms,
+        at_ms=stored.stored_at_ms,
         agent=content.agent.name,
         type=shown_type,
         html=html,
@@ -76,13 +77,13 @@ def from_notification(content: NotificationContent, *, sequence: int, message_id
     )
 
 
-def from_visitor(content: VisitorContent, *, sequence: int, client_id: str, at_ms: int) -> Message:
+def from_visitor(content: VisitorContent, client_id: str, stored: StoredMessage) -> Message:
     """What the visitor said earlier, for a page that shows the conversation again; it goes as text, never as html."""
     return Message(
-        sequence=sequence,
+        sequence=stored.sequence,
         id=client_id,
         direction="from_visitor",
-        at_ms=at_ms,
+        at_ms=stored.stored_at_ms,
         type="text" if content.text else None,
         text=content.text or None,
     )

@@ -55,9 +55,7 @@ def test_markdown_longer_than_the_parser_may_take_is_shown_as_text() -> None:
         pytest.param('<iframe src="https://example.org"></iframe>x', "x", id="frames go"),
         pytest.param('<form action="/x"><input name="a"></form>x', "x", id="forms go"),
         pytest.param('<img src="https://example.org/a.png">x', "x", id="pictures go"),
-        pytest.param(
-            "<svg><a xlink:href='javascript:alert(1)'>x</a></svg>", "", id="drawings cannot carry scripts"
-        ),
+        pytest.param("<svg><a xlink:href='javascript:alert(1)'>x</a></svg>", "", id="drawings cannot carry scripts"),
         pytest.param('<a href="JaVaScRiPt:alert(1)">x</a>', DEAD_LINK, id="a script is no link, whatever its case"),
         pytest.param('<a href="data:text/html,x">x</a>', DEAD_LINK, id="data are no link"),
         pytest.param("<p>open", "<p>open</p>", id="what is left open is closed, so it cannot swallow the page"),

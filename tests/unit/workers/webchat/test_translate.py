@@ -8,6 +8,7 @@ from broker.domain.profiles import Profile
 from broker.domain.sessions import SessionRecord
 from broker.domain.subjects import Kind
 from broker.errors import InvalidBodyError
+from broker.transport.reader import StoredMessage
 from workers.webchat import translate
 from workers.webchat.translate import WEBCHAT
 from workers.webchat.wire import Configure, Control, Say, Told
@@ -18,6 +19,7 @@ ID = "2f6c2f58-8f43-4a0e-9b7e-2f1b6a1d7c90"
 PASSED = "{'a':'b'}"
 RECORD = SessionRecord(channel="webchat", org=ORG, chat_name="draftshop", created_at_ms=1, pass_through=PASSED)
 CONFIGURATION = {"orguuid": ORG, "chatname": "draftshop", "passthroughData": PASSED}
+STORED = StoredMessage("", b"", {}, 7, 9)
 SWITCH = PlatformSwitch(platform_name="whatsapp", type="mobile", value="+18005550100")
 
 
@@ -109,7 +111,7 @@ def test_check_9_initialize_has_a_session_and_no_message() -> None:
 
 def notification(**parts: Any) -> Any:
     content = read_notification(WEBCHAT, {"platforms": {"webchat": {"sessionuuid": SESSION, **parts}}})
-    return translate.from_notification(content, sequence=7, message_id="n7", at_ms=9)
+    return translate.from_notification(content, "n7", STORED)
 
 
 @pytest.mark.check(36)
@@ -158,7 +160,7 @@ def test_settings_go_by_their_labels() -> None:
 def test_the_visitors_own_words_come_back_as_text_never_as_html() -> None:
     _, body = translate.to_event(Say(frame="say", id=ID, text="<b>"), SESSION, RECORD, is_first=True) or (None, {})
     content, _ = read_visitor(WEBCHAT, body)
-    frame = translate.from_visitor(content, sequence=3, client_id=ID, at_ms=9)
+    frame = translate.from_visitor(content, ID, STORED)
     assert (frame.direction, frame.text, frame.html) == ("from_visitor", "<b>", None)
 
 
