@@ -7,8 +7,7 @@ import contextlib
 import json
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from typing import Any, TypeVar
-from urllib.parse import urlsplit
+from typing import Any
 
 import structlog
 from nats.aio.client import Client
@@ -24,10 +23,11 @@ from broker.errors import (
     NoAnswerError,
     NoStreamError,
     PermissionRefusedError,
-    RequestRefusedError,
     ServerTooOldError,
     ServerUnreachableError,
 )
+from broker.transport.answers import Answers, api_answer
+from broker.transport.callbacks import Callback, Callbacks, Ticker
 
 VERSION_MIN = (2, 14)
 """First with consumer resets; schedules are older."""
@@ -42,15 +42,11 @@ CLOSE_WAIT_S = 2
 TICK_S = 0.5
 ERRORS_REMEMBERED_MAX = 100
 
-NO_JETSTREAM_CODES = frozenset((10039, 10076))
-"""Not enabled for this account; not enabled on this server."""
-
-_REFUSED = re.compile(r"permissions violation for (publish|subscription) to \"([^\"]*)\"", re.IGNORECASE)
+_REFUSED = re.compile(r"permissions violation for (publish|subscription) to \"([^\"]*)\"")
+"""nats-py hands the server's words on in lower case, subject included."""
+_SECRETS = re.compile(r"((?:^|,)\s*(?:[a-z]+://)?)[^/,]*@")
 
 log = structlog.get_logger(__name__)
-
-Callback = Callable[[], None]
-T = TypeVar("T")
 
 
 class Connection:
@@ -63,17 +59,15 @@ class Connection:
         self.client = Client()
         self.url = redacted(url)
         self._address = url
-        self._open: dict[str, tuple[str, asyncio.Future[Msg]]] = {}
+        self._answers = Answers()
         self._inbox = ""
-        self._number = 0
         self._reported: set[str] = set()
         self._ready = asyncio.Event()
         self._denied: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        self._on_reconnect: list[Callback] = []
-        self._on_closed: list[Callback] = []
-        self._on_refused: list[Callable[[str], None]] = []
-        self._checks: list[Callback] = []
-        self._ticker: asyncio.TimerHandle | None = None
+        self._on_reconnect: Callbacks[[]] = Callbacks()
+        self._on_closed: Callbacks[[]] = Callbacks()
+        self._on_refused: Callbacks[[str]] = Callbacks()
+        self._ticker = Ticker(TICK_S)
 
     @property
     def connected(self) -> bool:
@@ -91,21 +85,19 @@ class Connection:
 
     def on_reconnect(self, callback: Callback) -> Callback:
         """Call back after each reconnect; returns what ends that. The callback must not block."""
-        return _registered(self._on_reconnect, callback)
+        return self._on_reconnect.add(callback)
 
     def on_closed(self, callback: Callback) -> Callback:
         """Call back when the server ended the connection for good (or we did); returns what ends that."""
-        return _registered(self._on_closed, callback)
+        return self._on_closed.add(callback)
 
     def on_refused(self, callback: Callable[[str], None]) -> Callback:
-        """Call back with each subject that this user may not publish to; returns what ends that."""
-        return _registered(self._on_refused, callback)
+        """Call back with each subject, in lower case, that this user may not publish to; returns what ends that."""
+        return self._on_refused.add(callback)
 
     def watch(self, check: Callback) -> Callback:
         """Call ``check`` twice a second, all of them from one timer; returns what ends that."""
-        if self._ticker is None:
-            self._ticker = asyncio.get_running_loop().call_later(TICK_S, self._tick)
-        return _registered(self._checks, check)
+        return self._ticker.add(check)
 
     async def wait_connected(self) -> None:
         """Return when the server is there; at once if it is."""
@@ -154,10 +146,7 @@ class Connection:
             NoStreamError: nobody listens on that subject.
             PermissionRefusedError: this user may not publish there; comes at once, not after the wait.
         """
-        self._number += 1
-        token = str(self._number)
-        answer: asyncio.Future[Msg] = asyncio.get_running_loop().create_future()
-        self._open[token] = subject, answer
+        token, answer = self._answers.expect(subject)
         try:
             await self.publish(subject, body, reply=f"{self._inbox}.{token}", headers=headers)
             async with asyncio.timeout(wait_s):
@@ -165,12 +154,14 @@ class Connection:
         except TimeoutError as error:
             raise NoAnswerError(subject, problem=f"nothing came within {wait_s:.1f} s") from error
         finally:
-            del self._open[token]
+            self._answers.forget(token)
         if message.headers and message.headers.get("Status") == "503":
             raise NoStreamError(subject)
         return message
 
-    async def ask(self, api: str, body: Mapping[str, object] | None = None) -> dict[str, Any]:
+    async def ask(
+        self, api: str, body: Mapping[str, object] | None = None, *, wait_s: float = REQUEST_WAIT_S
+    ) -> dict[str, Any]:
         """One call of the JetStream API, ``STREAM.INFO.<name>`` for example, and its answer as JSON.
 
         Raises:
@@ -179,23 +170,17 @@ class Connection:
         """
         subject = f"$JS.API.{api}"
         try:
-            message = await self.request(subject, b"" if body is None else json.dumps(body).encode())
+            message = await self.request(subject, b"" if body is None else json.dumps(body).encode(), wait_s=wait_s)
         except NoStreamError as error:
             raise JetStreamMissingError(self.url) from error
-        answer: dict[str, Any] = json.loads(message.data)
-        if (problem := answer.get("error")) is None:
-            return answer
-        err_code = problem.get("err_code", 0)
-        if err_code in NO_JETSTREAM_CODES:
-            raise JetStreamMissingError(self.url)
-        raise RequestRefusedError(subject, problem.get("code", 500), err_code, problem.get("description", ""))
+        return api_answer(message, subject, self.url)
 
     async def open(self, name: str, wait_s: float) -> None:
         """Connect and check what we need of the server; see connect()."""
         prefix = "_INBOX_" + re.sub(r"[^A-Za-z0-9_-]", "_", name)
         opening = asyncio.create_task(
             self.client.connect(
-                self._address,
+                self._address.split(","),
                 name=name,
                 inbox_prefix=prefix,
                 error_cb=self._error_reported,
@@ -224,14 +209,14 @@ class Connection:
 
     async def close(self) -> None:
         """Send what waits, then close; never drains, which nats-py may spend 30 s on."""
-        if self._ticker is not None:
-            self._ticker.cancel()
+        self._ticker.stop()
         self._denied.cancel()
         if not self.client.servers:
             return  # the address was unusable, and closing would trip over what connect() never made
-        with contextlib.suppress(NatsError, OSError):
-            if self.client.is_connected:
+        if self._ready.is_set():
+            with contextlib.suppress(NatsError, OSError):
                 await self.client.flush(timeout=CLOSE_WAIT_S)
+        with contextlib.suppress(NatsError, OSError):
             await self.client.close()
 
     async def _check_server(self) -> None:
@@ -240,14 +225,9 @@ class Connection:
             found = f"version {version.major}.{version.minor}.{version.patch}"
             raise ServerTooOldError(self.url, found, expected=f"{VERSION_MIN[0]}.{VERSION_MIN[1]}")
         self._inbox = self.new_inbox()
-        await self.subscribe(f"{self._inbox}.*", self._answered)
+        await self.subscribe(f"{self._inbox}.*", self._answers.arrived)
         self._ready.set()
         await self.ask("INFO")
-
-    async def _answered(self, message: Msg) -> None:
-        _, answer = self._open.get(message.subject.rsplit(".", 1)[1], ("", None))
-        if answer is not None and not answer.done():
-            answer.set_result(message)
 
     async def _error_reported(self, error: Exception) -> None:
         """nats-py's error_cb: one line per distinct error until the next reconnect, and no traceback."""
@@ -255,26 +235,22 @@ class Connection:
         if "authorization violation" in text.lower() and not self._denied.done():
             self._denied.set_result("user or password is wrong")
         if refused := _REFUSED.search(text):
-            self._refused(refused[1].lower(), refused[2])
+            self._refused(refused[1], refused[2])
         if text not in self._reported and len(self._reported) < ERRORS_REMEMBERED_MAX:
             self._reported.add(text)
             report = log.warning if self._inbox else log.debug  # at start the caller gets an exception instead
             report("connection_error_reported", error=text, error_type=type(error).__name__)
 
     def _refused(self, action: str, subject: str) -> None:
-        """End what waits for a refused subject; of a refused inbox, everything, since no answer can come."""
-        for asked, answer in list(self._open.values()):
-            if not answer.done() and (action == "subscription" or asked == subject):
-                answer.set_exception(PermissionRefusedError(f"it may not {action} {subject}"))
-        if action == "publish":
-            for callback in list(self._on_refused):
-                callback(subject)
+        if action == "subscription":
+            self._answers.refuse_subscription(subject)
+            return
+        self._answers.refuse_publish(subject)
+        self._on_refused.call(subject)
 
     async def _disconnected(self) -> None:
         self._ready.clear()
-        for subject, answer in list(self._open.values()):
-            if not answer.done():
-                answer.set_exception(NoAnswerError(subject, problem="the connection broke"))
+        self._answers.break_off()
         if not self.client.is_closed:
             log.warning("connection_lost", url=self.url)
 
@@ -282,26 +258,18 @@ class Connection:
         self._reported.clear()
         self._ready.set()
         log.info("connection_restored", url=self.url)
-        for callback in list(self._on_reconnect):
-            callback()
+        self._on_reconnect.call()
 
     async def _closed(self) -> None:
-        for callback in list(self._on_closed):
-            callback()
-
-    def _tick(self) -> None:
-        for check in list(self._checks):
-            check()
-        more = bool(self._checks)
-        self._ticker = asyncio.get_running_loop().call_later(TICK_S, self._tick) if more else None
+        self._on_closed.call()
 
 
 @contextlib.asynccontextmanager
 async def connect(url: str, *, name: str, wait_s: float = CONNECT_WAIT_S) -> AsyncIterator[Connection]:
     """A connection that stays: it reconnects for ever once the first attempt succeeded.
 
-    ``name`` is the role: the server shows it, and the inboxes begin with ``_INBOX_<name>``, so that its
-    permissions can name them.
+    ``url`` may hold several servers of one cluster, with commas between. ``name`` is the role: the server shows it,
+    and the inboxes begin with ``_INBOX_<name>``, so that its permissions can name them.
 
     Raises:
         ServerUnreachableError: nobody answers within ``wait_s``.
@@ -318,18 +286,5 @@ async def connect(url: str, *, name: str, wait_s: float = CONNECT_WAIT_S) -> Asy
 
 
 def redacted(url: str) -> str:
-    """The address without user and password, fit for logs and messages."""
-    parts = urlsplit(url)
-    if "@" not in parts.netloc:
-        return url
-    return parts._replace(netloc=parts.netloc.rsplit("@", 1)[1]).geturl()
-
-
-def _registered(callbacks: list[T], callback: T) -> Callback:
-    callbacks.append(callback)
-
-    def end() -> None:
-        with contextlib.suppress(ValueError):
-            callbacks.remove(callback)
-
-    return end
+    """The address (or several) without user and password, fit for logs and messages."""
+    return _SECRETS.sub(r"\1", url)

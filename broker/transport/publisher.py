@@ -132,8 +132,8 @@ class Publisher:
 
     def _refused(self, subject: str) -> None:
         for item in list(self._open.values()):
-            if item.subject == subject and not item.ack.done():
-                item.ack.set_exception(PermissionRefusedError(f"it may not publish to {subject}"))
+            if item.subject.lower() == subject and not item.ack.done():
+                item.ack.set_exception(PermissionRefusedError(f"it may not publish to {item.subject}"))
 
     def _sweep(self) -> None:
         """Fail the overdue. The wait is the same for all, so the oldest stand first."""

@@ -16,6 +16,8 @@ from broker.transport.requests import Position, PullRequests, public_subject
 BATCH = 200
 """Must stay below the consumer's max_ack_pending."""
 
+RESET_WAIT_S = 2.0
+
 NO_HEADERS: Mapping[str, str] = {}
 
 
@@ -129,7 +131,7 @@ class PullLoop:
 
     async def _reset(self) -> None:
         try:
-            await self.connection.ask(f"CONSUMER.RESET.{self._stream}.{self._consumer}")
+            await self.connection.ask(f"CONSUMER.RESET.{self._stream}.{self._consumer}", wait_s=RESET_WAIT_S)
         except NoAnswerError:
             # The server is silent about a consumer that does not exist; asked for its state it says so.
             await self.connection.ask(f"CONSUMER.INFO.{self._stream}.{self._consumer}")

@@ -13,7 +13,8 @@ from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 from nats.errors import Error as NatsError
 
-from broker.transport.connection import Callback, Connection
+from broker.transport.callbacks import Callback
+from broker.transport.connection import Connection
 
 EXPIRES_S = 30
 HEARTBEAT_S = 1.0
