@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from broker.cli.options import ROLE
-from broker.codec import decode, encode
+from broker.codec import encode
 from broker.domain.ids import OrgId
 from broker.domain.subjects import CommandSubject, Verb
 from broker.domain.wire import Body
-from broker.errors import CommandRefusedError, NoLinkerError, NoStreamError
-from broker.transport.connection import Connection, connect
+from broker.transport.commands import request_command
+from broker.transport.connection import connect
 
 
 async def ask(url: str, org: OrgId, verb: Verb, body: Body) -> Body:
@@ -21,17 +19,4 @@ async def ask(url: str, org: OrgId, verb: Verb, body: Body) -> Body:
         NoLinkerError: nobody answers commands.
     """
     async with connect(url, name=ROLE) as connection:
-        return await request(connection, CommandSubject(org, verb), encode(body))
-
-
-async def request(
-    connection: Connection, subject: CommandSubject, data: bytes, headers: Mapping[str, str] | None = None
-) -> Body:
-    """Ask one thing on an open connection; see ask()."""
-    try:
-        reply = decode((await connection.request(str(subject), data, headers=headers)).data)
-    except NoStreamError as error:
-        raise NoLinkerError(subject.verb) from error
-    if isinstance(problem := reply.get("error"), dict):
-        raise CommandRefusedError(subject.verb, str(problem.get("code")), str(problem.get("message")))
-    return reply
+        return await request_command(connection, CommandSubject(org, verb), encode(body))

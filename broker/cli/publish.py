@@ -9,7 +9,6 @@ from uuid import uuid4
 import typer
 from rich.text import Text
 
-from broker.cli import asking
 from broker.cli.options import ROLE, AsJson, NatsUrl, nats_url_of
 from broker.cli.publish_checks import check_body, decoded, read_body, refuse_reserved
 from broker.cli.terminal import Terminal, one_line, printable
@@ -19,6 +18,7 @@ from broker.domain.grammar import parse_subject
 from broker.domain.ids import Stub, message_id
 from broker.domain.subjects import AnySubject, CommandSubject, SignalSubject
 from broker.domain.wire import Body
+from broker.transport.commands import request_command
 from broker.transport.connection import connect
 from broker.transport.publisher import open_publisher
 
@@ -66,7 +66,7 @@ async def _send(url: str, parsed: AnySubject, subject: str, data: bytes, headers
     async with connect(url, name=ROLE) as connection:
         match parsed:
             case CommandSubject():
-                return {"reply": await asking.request(connection, parsed, data, headers)}
+                return {"reply": await request_command(connection, parsed, data, headers=headers)}
             case SignalSubject():
                 await connection.publish(subject, data, headers=headers)
                 return {"subject": subject, "stored": False}

@@ -190,6 +190,14 @@ class _Fold:
         self.effects.extend(SetAside(sequence, "unanswered", detail) for sequence in self.state.held)
         self.state = replace(self.state, held=(), held_until_ms=0)
 
+    def release_held(self, stub: Stub, feedback_action: ActionName | None) -> None:
+        """What waited goes to whoever has the conversation now, in order and before anything newer."""
+        if not self.state.held:
+            return
+        self.effects.extend(DeliverToOwner(stub, feedback_action, sequence) for sequence in self.state.held)
+        self.effects.append(Disarm("hold"))
+        self.state = replace(self.state, held=(), held_until_ms=0)
+
     def visitor(self, event: VisitorEvent) -> None:
         """Route: the live link, else the profile's stub, else who registered, else hold, else dead letter."""
         kind = self._judged(event.kind)
@@ -197,6 +205,7 @@ class _Fold:
         if link is not None:
             self.effects.append(DeliverToOwner(link.stub, link.feedback_action, self.sequence))
         elif event.fallback is not None and kind is not Kind.INITIALIZE:
+            self.release_held(event.fallback, None)
             self.effects.append(DeliverToOwner(event.fallback, None, self.sequence))
         else:
             self._offer(kind, event.takers(kind))
@@ -242,10 +251,8 @@ class _Fold:
         if before is None or expires_at_ms < before.expires_at_ms:
             self.effects.append(Arm("link", link.epoch, expires_at_ms))
         self.effects.append(AnnounceLinked(link, replaced, clamped=hours < event.hours))
-        self.effects.extend(DeliverToOwner(link.stub, link.feedback_action, sequence) for sequence in self.state.held)
-        if self.state.held:
-            self.effects.append(Disarm("hold"))
-        self.state = replace(self.state, link=link, opened=True, offered=False, held=(), held_until_ms=0)
+        self.release_held(link.stub, link.feedback_action)
+        self.state = replace(self.state, link=link, opened=True, offered=False)
 
     def timer_fired(self, event: TimerFired) -> None:
         """Time has been let pass already; a firing that came too early, or for an older epoch, only arms again.
@@ -259,9 +266,7 @@ class _Fold:
             self.effects.append(Arm("hold", self.state.held[0], self.state.held_until_ms))
 
 
-def apply(
-    state: State, event: Event, *, sequence: int, at_ms: int, limits: Limits
-) -> tuple[State, tuple[Effect, ...]]:
+def apply(state: State, event: Event, *, sequence: int, at_ms: int, limits: Limits) -> tuple[State, tuple[Effect, ...]]:
     """Apply the event stored as ``sequence`` at ``at_ms`` (the server's clock, Unix, UTC).
 
     A sequence that was applied before changes nothing and has no effects.

@@ -10,8 +10,9 @@ from broker.domain import headers as names
 from broker.domain.ids import ActionName, ChannelName, ChatName, OrgId, ServiceName, SessionId, Stub
 from broker.domain.subjects import ChatPath, CommandSubject, Conversation, DeliverySubject, Kind, Verb
 from broker.domain.wire import Body, dump, validate
-from broker.errors import CommandRefusedError, ConflictError, UndecodableBodyError
+from broker.errors import ConflictError
 from broker.kit.records import StubRecord, stub_key, stubs_bucket
+from broker.transport.commands import request_command
 from broker.transport.connection import Connection
 from broker.transport.publisher import Publisher
 from broker.transport.records import Records
@@ -85,19 +86,13 @@ class ServiceBus:
 
         Raises:
             CommandRefusedError: it answered with an error, whose code this one carries.
-            NoStreamError, NoAnswerError: no linker runs, or none answers in time.
+            NoLinkerError, NoAnswerError: no linker runs, or none answers in time.
         """
         headers = {names.CONTENT_TYPE: MSGPACK}
         if sender is not None:
             headers[names.STUB] = str(sender)
-        subject = str(CommandSubject(self.org, verb))
-        answer = await self._connection.request(subject, encode(body), headers=headers, wait_s=COMMAND_WAIT_S)
-        reply = decode(answer.data)
-        if (error := reply.get("error")) is None:
-            return reply
-        if not isinstance(error, dict):
-            raise UndecodableBodyError(len(answer.data), "an error reply without code and message")
-        raise CommandRefusedError(verb, str(error.get("code")), str(error.get("message")))
+        subject = CommandSubject(self.org, verb)
+        return await request_command(self._connection, subject, encode(body), headers=headers, wait_s=COMMAND_WAIT_S)
 
     async def conversation_of(self, session: SessionId) -> Conversation:
         """Where a session of the org lives."""

@@ -24,6 +24,9 @@ from broker.transport.topology import DELIVERIES, service_consumers
 
 DEMO_ORG = "0f6c2f58-8f43-5a0e-9b7e-2f1b6a1d7c90"
 
+QUIET_ATTEMPTS_MAX = 6
+"""Some six seconds."""
+
 log = structlog.get_logger()
 
 
@@ -73,7 +76,10 @@ async def _start(service: Service, bus: ServiceBus) -> None:
             if not error.retryable:
                 log.error("service_not_started", error_code=error.code, error=str(error))
                 return
-            log.warning("service_start_deferred", error_code=error.code, attempt=attempt)
+            # The linker that answers may itself still be starting: that is no news, a longer silence is.
+            (log.info if attempt <= QUIET_ATTEMPTS_MAX else log.warning)(
+                "service_start_deferred", error_code=error.code, attempt=attempt
+            )
             await asyncio.sleep(backoff_s(attempt))
         else:
             log.info("service_started", service=service.name, org=bus.org)

@@ -11,10 +11,12 @@ from nats.micro import add_service
 from nats.micro.request import Request
 from nats.micro.service import EndpointConfig, ServiceConfig
 
+from broker.codec import decode
 from broker.domain.grammar import parse_subject
 from broker.domain.subjects import COMMANDS, VERBS, CommandSubject
-from broker.errors import BusError
-from broker.transport.connection import Connection
+from broker.domain.wire import Body
+from broker.errors import BusError, CommandRefusedError, NoLinkerError, NoStreamError
+from broker.transport.connection import REQUEST_WAIT_S, Connection
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,9 @@ Answer = Callable[[Command], Awaitable[bytes]]
 
 
 @contextlib.asynccontextmanager
-async def serve_commands(connection: Connection, answer: Answer, *, name: str, version: str) -> AsyncIterator[None]:
+async def serve_commands(
+    connection: Connection, answer: Answer, *, name: str, version: str = "0.1.0"
+) -> AsyncIterator[None]:
     """Answer all verbs until the end of the block; several processes share the requests.
 
     ``answer`` turns its own failures into replies: it must not raise.
@@ -63,3 +67,27 @@ async def serve_commands(connection: Connection, answer: Answer, *, name: str, v
     finally:
         with contextlib.suppress(NatsError):
             await service.stop()
+
+
+async def request_command(
+    connection: Connection,
+    subject: CommandSubject,
+    data: bytes,
+    *,
+    headers: Mapping[str, str] | None = None,
+    wait_s: float = REQUEST_WAIT_S,
+) -> Body:
+    """Ask one thing; the reply.
+
+    Raises:
+        CommandRefusedError: the linker says no, with its own code and words.
+        NoLinkerError: nobody answers commands.
+        NoAnswerError: the linker that took the request did not answer in time.
+    """
+    try:
+        reply = decode((await connection.request(str(subject), data, headers=headers, wait_s=wait_s)).data)
+    except NoStreamError as error:
+        raise NoLinkerError(subject.verb) from error
+    if isinstance(problem := reply.get("error"), dict):
+        raise CommandRefusedError(subject.verb, str(problem.get("code")), str(problem.get("message")))
+    return reply
