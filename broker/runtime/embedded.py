@@ -15,6 +15,7 @@ import sys
 import sysconfig
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from uuid import uuid4
 
 from broker.errors import ServerFailedError
 
@@ -34,7 +35,9 @@ class EmbeddedServer:
         self.data_dir = data_dir
         self.port = port
         self.url = f"nats://{LOOPBACK}:{port}"
-        self._configuration = configuration
+        # Whoever else sits on the port answers as well: only this name says that it is ours.
+        self._name = f"heimdall-{uuid4()}"
+        self._configuration = f'server_name: "{self._name}"\n{configuration}'
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -58,7 +61,7 @@ class EmbeddedServer:
         path.write_text(self._configuration, encoding="utf-8")
         self._process = process = _spawn(path)
         deadline = asyncio.get_running_loop().time() + START_WAIT_S
-        while not await _answers(self.port):
+        while not await _answers(self.port, self._name):
             if process.poll() is not None:
                 raise ServerFailedError(self._last_log_line() or f"it ended with {process.returncode}")
             if asyncio.get_running_loop().time() > deadline:
@@ -156,7 +159,6 @@ def die_with_parent(number: signal.Signals = signal.SIGTERM) -> Callable[[], Non
 def _configuration(data_dir: Path, port: int, *, jetstream: bool) -> str:
     lines = [
         f'listen: "{LOOPBACK}:{port}"',
-        "server_name: heimdall-embedded",
         f"max_payload: {PAYLOAD_BYTES_MAX}",
         f"log_file: {json.dumps(str(data_dir / 'nats-server.log'))}",
         "log_size_limit: 10MB",
@@ -176,15 +178,15 @@ def _binary() -> str:
     return found
 
 
-async def _answers(port: int) -> bool:
-    """Whether a server greets there; a greeting comes only after its stores are read."""
+async def _answers(port: int, name: str) -> bool:
+    """Whether the server of that name greets there; a greeting comes only after its stores are read."""
     try:
         reader, writer = await asyncio.open_connection(LOOPBACK, port)
     except OSError:
         return False
     try:
         async with asyncio.timeout(1.0):
-            return (await reader.readline()).startswith(b"INFO")
+            return f'"server_name":"{name}"'.encode() in await reader.readline()
     except (TimeoutError, OSError):
         return False
     finally:

@@ -1,0 +1,212 @@
+"""The worker loop on the real server: order per session, retries in place, dead letters, an orderly end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+import pytest_asyncio
+
+from broker.codec import decode
+from broker.domain.subjects import DEADLETTERS, NOTIFICATIONS
+from broker.errors import BusError, RequestRefusedError, UndecodableBodyError
+from broker.runtime.deadletters import DeadLetters, Original
+from broker.runtime.embedded import nats_server
+from broker.runtime.loop import Work, consume, token_after
+from broker.transport.connection import Connection, connect
+from broker.transport.ensure import ensure, ensure_consumers
+from broker.transport.publisher import Publisher, open_publisher
+from broker.transport.reader import StoredMessage, read_range
+from broker.transport.topology import CONVERSATIONS, DEADLETTER_STREAM, ConsumerSpec, linker_consumers
+from tests.conftest import Eventually
+
+Handle = Callable[[Original], Awaitable[None]]
+
+
+class AnyFault(Exception):  # noqa: N818 - not an error of ours, which is the point
+    """Something nobody foresaw."""
+
+
+def subject_of(org: str, session: str) -> str:
+    return f"{NOTIFICATIONS}.webchat.org.{org}.name.draftshop.sessionuuid.{session}.webchatmessagetype.message"
+
+
+@pytest_asyncio.fixture
+async def consumer(connection: Connection, org: str) -> AsyncIterator[str]:
+    """A durable consumer of this test's org alone."""
+    name = f"test-{org}"
+    await ensure_consumers(connection, CONVERSATIONS, [ConsumerSpec(name, (f"*.*.{NOTIFICATIONS}.*.org.{org}.>",))])
+    yield name
+    await connection.ask(f"CONSUMER.DELETE.{CONVERSATIONS}.{name}")
+
+
+@asynccontextmanager
+async def working(connection: Connection, publisher: Publisher, handle: Handle, *consumers: str) -> AsyncIterator[None]:
+    """A worker that handles until the end of the block, and then stops in good order."""
+    stop = asyncio.Event()
+    work = Work(CONVERSATIONS, consumers, handle, token_after("sessionuuid"))
+    task = asyncio.create_task(consume(connection, work, DeadLetters(publisher), stop))
+    try:
+        yield
+    finally:
+        stop.set()
+        await asyncio.wait_for(task, 10)
+
+
+async def dead_letters(connection: Connection, org: str) -> list[StoredMessage]:
+    return await read_range(connection, DEADLETTER_STREAM, (f"{DEADLETTERS}.org.{org}.>",), after=0, limit=100)
+
+
+async def unsettled(connection: Connection, consumer: str) -> int:
+    info = await connection.ask(f"CONSUMER.INFO.{CONVERSATIONS}.{consumer}")
+    return int(info["num_ack_pending"]) + int(info["num_pending"])
+
+
+async def test_each_session_is_handled_in_order_and_acknowledged(
+    connection: Connection, publisher: Publisher, consumer: str, org: str, eventually: Eventually
+) -> None:
+    seen: dict[str, list[int]] = defaultdict(list)
+    sessions = [str(uuid4()) for _ in range(10)]
+
+    async def handle(original: Original) -> None:
+        await asyncio.sleep(0)
+        seen[original.subject.split(".")[9]].append(int(original.data))
+
+    for number in range(500):
+        await (await publisher.submit(subject_of(org, sessions[number % 10]), b"%d" % number))
+    async with working(connection, publisher, handle, consumer):
+
+        async def all_done() -> bool:
+            return await unsettled(connection, consumer) == 0
+
+        await eventually(all_done)
+    assert seen == {session: list(range(index, 500, 10)) for index, session in enumerate(sessions)}
+
+
+async def test_a_failure_that_may_pass_is_tried_again_in_place_and_holds_up_its_own_session_only(
+    connection: Connection, publisher: Publisher, consumer: str, org: str, eventually: Eventually
+) -> None:
+    done: list[bytes] = []
+    attempts: list[int] = []
+
+    async def handle(original: Original) -> None:
+        if original.data == b"a1":
+            attempts.append(original.attempts)
+            if len(attempts) < 3:
+                raise BusError("away")
+        done.append(original.data)
+
+    slow, quick = str(uuid4()), str(uuid4())
+    for session, body in ((slow, b"a1"), (slow, b"a2"), (quick, b"b1")):
+        await publisher.store(subject_of(org, session), body)
+    async with working(connection, publisher, handle, consumer):
+        await eventually(lambda: len(done) == 3)
+    assert done == [b"b1", b"a1", b"a2"]
+    assert attempts == [1, 2, 3]
+
+
+@pytest.fixture(
+    params=[
+        pytest.param((UndecodableBodyError(3, "no map"), "undecodable"), id="an error of ours says why"),
+        pytest.param((AnyFault("with a secret"), "worker_fault"), id="any other is a fault of the program"),
+    ]
+)
+def poison(request: pytest.FixtureRequest) -> tuple[Exception, str]:
+    """What the handler raises, and the reason that is kept."""
+    found: tuple[Exception, str] = request.param
+    return found
+
+
+async def test_a_poison_message_becomes_one_dead_letter_and_stops_nobody(
+    connection: Connection,
+    publisher: Publisher,
+    consumer: str,
+    org: str,
+    eventually: Eventually,
+    poison: tuple[Exception, str],
+) -> None:
+    done: list[bytes] = []
+    failure, code = poison
+
+    async def handle(original: Original) -> None:
+        if original.data == b"poison":
+            raise failure
+        done.append(original.data)
+
+    session = str(uuid4())
+    for body in (b"before", b"poison", b"after"):
+        await publisher.store(subject_of(org, session), body, {"Heimdall-Stub": "demo.A"})
+    async with working(connection, publisher, handle, consumer):
+        await eventually(lambda: done == [b"before", b"after"])
+
+        async def all_done() -> bool:
+            return await unsettled(connection, consumer) == 0
+
+        await eventually(all_done)
+    [letter] = await dead_letters(connection, org)
+    assert letter.subject == f"{DEADLETTERS}.org.{org}.reason.{code}"
+    kept = decode(letter.data)
+    assert (kept["reason"], kept["body"], kept["attempts"]) == (code, b"poison", 1)
+    assert kept["headers"]["Heimdall-Stub"] == "demo.A"
+    assert "secret" not in str(kept)
+
+
+async def test_a_stop_finishes_what_runs_and_leaves_the_rest_to_the_next_start(
+    connection: Connection, publisher: Publisher, consumer: str, org: str, eventually: Eventually
+) -> None:
+    begun, done = asyncio.Event(), []
+    gate = asyncio.Event()
+
+    async def slow(original: Original) -> None:
+        begun.set()
+        await gate.wait()
+        done.append(original.data)
+
+    session = str(uuid4())
+    for number in range(3):
+        await publisher.store(subject_of(org, session), b"%d" % number)
+    async with working(connection, publisher, slow, consumer):
+        await begun.wait()
+        asyncio.get_running_loop().call_later(0.1, gate.set)
+    assert done == [b"0"]
+    async with working(connection, publisher, slow, consumer):
+        await eventually(lambda: done[-2:] == [b"1", b"2"])  # the 0 may come again before its ack was read
+
+
+async def test_a_consumer_that_does_not_exist_ends_the_worker(connection: Connection, publisher: Publisher) -> None:
+    async def handle(_: Original) -> None:
+        pass
+
+    work = Work(CONVERSATIONS, ("nobody",), handle, token_after("sessionuuid"))
+    with pytest.raises(RequestRefusedError, match="consumer not found"):
+        await consume(connection, work, DeadLetters(publisher), asyncio.Event())
+
+
+async def test_a_killed_server_loses_reorders_and_hides_nothing(
+    tmp_path: Path, org: str, eventually: Eventually
+) -> None:
+    firsts: dict[str, list[int]] = defaultdict(list)
+    sessions = [str(uuid4()) for _ in range(20)]
+
+    async def handle(original: Original) -> None:
+        session = original.subject.split(".")[9]
+        if (number := int(original.data)) not in firsts[session]:
+            firsts[session].append(number)
+
+    async with nats_server(tmp_path) as own, connect(own.url, name="test") as connection:
+        await ensure(connection)
+        consumers = [spec.name for spec in linker_consumers()]
+        async with open_publisher(connection) as publisher, working(connection, publisher, handle, *consumers):
+            for number in range(1_000):
+                if number in {300, 700}:
+                    await own.kill()
+                    await own.start()
+                    await connection.wait_connected()
+                await publisher.store(subject_of(org, sessions[number % 20]), b"%d" % number)
+            await eventually(lambda: sum(map(len, firsts.values())) == 1_000, within_s=10)
+    assert firsts == {session: list(range(index, 1_000, 20)) for index, session in enumerate(sessions)}

@@ -1,0 +1,148 @@
+"""Lanes by themselves: order, concurrency, copies, stale deliveries, bounds, the end."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+
+from broker.runtime.lanes import Lanes
+from broker.transport.connection import Connection
+from broker.transport.pull import Delivery, PullLoop
+from broker.transport.requests import Position
+from tests.conftest import Eventually
+
+
+class Bench:
+    """Lanes whose handler waits at a gate per lane; deliveries are built by hand, no server is asked."""
+
+    def __init__(self, in_hand_max: int = 100) -> None:
+        self.began: list[str] = []
+        self.ended: list[str] = []
+        self.gates: dict[str, asyncio.Event] = {}
+        self.lanes = Lanes(self.settle, lambda delivery: delivery.subject, in_hand_max=in_hand_max)
+        self.loop = PullLoop(Connection("nats://127.0.0.1:1"), "S", "c", self.lanes.accept)
+
+    def delivery(self, lane: str, sequence: int, reply: str = "first") -> Delivery:
+        message = Msg(_client=Client(), subject=lane, reply=reply, data=f"{lane}{sequence}".encode())
+        return Delivery(self.loop, message, Position(1, sequence, sequence, 0, 0))
+
+    def hold(self, lane: str) -> asyncio.Event:
+        return self.gates.setdefault(lane, asyncio.Event())
+
+    async def settle(self, delivery: Delivery) -> None:
+        self.began.append(delivery.data.decode())
+        if (gate := self.gates.get(delivery.subject)) is not None:
+            await gate.wait()
+        self.ended.append(f"{delivery.data.decode()} {delivery._reply}")
+
+
+@pytest.fixture
+async def bench() -> Bench:
+    return Bench()
+
+
+async def test_one_lane_runs_in_order_and_one_at_a_time(bench: Bench, eventually: Eventually) -> None:
+    gate = bench.hold("a")
+    for sequence in (1, 2, 3):
+        await bench.lanes.accept(bench.delivery("a", sequence))
+    await eventually(lambda: bench.began == ["a1"])
+    gate.set()
+    await eventually(lambda: bench.ended == ["a1 first", "a2 first", "a3 first"])
+
+
+async def test_another_lane_does_not_wait_for_a_slow_one(bench: Bench, eventually: Eventually) -> None:
+    bench.hold("a")
+    await bench.lanes.accept(bench.delivery("a", 1))
+    await bench.lanes.accept(bench.delivery("b", 2))
+    await eventually(lambda: bench.ended == ["b2 first"])
+
+
+async def test_a_copy_of_a_running_delivery_is_not_run_again_but_answered_for(
+    bench: Bench, eventually: Eventually
+) -> None:
+    gate = bench.hold("a")
+    await bench.lanes.accept(bench.delivery("a", 1))
+    await eventually(lambda: bench.began == ["a1"])
+    bench.loop.generation += 1
+    await bench.lanes.accept(bench.delivery("a", 1, "second"))
+    gate.set()
+    await eventually(lambda: bench.ended == ["a1 second"])
+    assert bench.lanes.in_hand == 0
+
+
+async def test_what_was_queued_before_a_retake_is_dropped_for_its_copies(bench: Bench, eventually: Eventually) -> None:
+    gate = bench.hold("a")
+    for sequence in (1, 2, 3):
+        await bench.lanes.accept(bench.delivery("a", sequence))
+    await eventually(lambda: bench.began == ["a1"])
+    bench.loop.generation += 1
+    for sequence in (1, 2, 3):
+        await bench.lanes.accept(bench.delivery("a", sequence, "second"))
+    gate.set()
+    await eventually(lambda: bench.ended == ["a1 second", "a2 second", "a3 second"])
+
+
+async def test_a_stale_delivery_whose_copy_goes_elsewhere_is_not_run(bench: Bench, eventually: Eventually) -> None:
+    gate = bench.hold("a")
+    for sequence in (1, 2):
+        await bench.lanes.accept(bench.delivery("a", sequence))
+    await eventually(lambda: bench.began == ["a1"])
+    bench.loop.generation += 1
+    gate.set()
+    await eventually(lambda: bench.lanes.in_hand == 0)
+    assert bench.ended == ["a1 first"]
+
+
+async def test_a_copy_in_the_same_generation_is_dropped_where_the_first_still_waits(
+    bench: Bench, eventually: Eventually
+) -> None:
+    gate = bench.hold("a")
+    for sequence, reply in ((1, "first"), (2, "first"), (2, "second")):
+        await bench.lanes.accept(bench.delivery("a", sequence, reply))
+    gate.set()
+    await eventually(lambda: bench.ended == ["a1 first", "a2 second"])
+
+
+async def test_the_same_sequence_runs_again_once_the_first_run_is_over(bench: Bench, eventually: Eventually) -> None:
+    await bench.lanes.accept(bench.delivery("a", 1))
+    await eventually(lambda: bench.lanes.in_hand == 0)
+    await bench.lanes.accept(bench.delivery("a", 1, "second"))
+    await eventually(lambda: bench.ended == ["a1 first", "a1 second"])
+
+
+async def test_accept_waits_while_too_many_are_in_hand(eventually: Eventually) -> None:
+    bench = Bench(in_hand_max=2)
+    gate = bench.hold("a")
+    for sequence in (1, 2):
+        await bench.lanes.accept(bench.delivery("a", sequence))
+    third = asyncio.create_task(bench.lanes.accept(bench.delivery("b", 3)))
+    done, _ = await asyncio.wait({third}, timeout=0.05)
+    assert not done
+    gate.set()
+    await eventually(lambda: sorted(bench.ended) == ["a1 first", "a2 first", "b3 first"])
+    assert third.done()
+
+
+async def test_draining_finishes_what_runs_and_drops_what_waits(bench: Bench, eventually: Eventually) -> None:
+    gate = bench.hold("a")
+    for sequence in (1, 2):
+        await bench.lanes.accept(bench.delivery("a", sequence))
+    await eventually(lambda: bench.began == ["a1"])
+    draining = asyncio.create_task(bench.lanes.drain(5))
+    await asyncio.sleep(0)
+    gate.set()
+    await draining
+    await bench.lanes.accept(bench.delivery("a", 3))
+    assert bench.ended == ["a1 first"]
+
+
+async def test_draining_cuts_off_what_takes_too_long(bench: Bench, eventually: Eventually) -> None:
+    bench.hold("a")
+    await bench.lanes.accept(bench.delivery("a", 1))
+    await eventually(lambda: bench.began == ["a1"])
+    await asyncio.wait_for(bench.lanes.drain(0.01), 2)
+    assert bench.ended == []
+    assert bench.lanes.in_hand == 0
