@@ -369,6 +369,15 @@ class DataFolderTakenError(BackboneError):
         super().__init__(f"another 'heimdall dev' runs on {folder}: end it, or name another folder with --data-dir")
 
 
+class DataFolderUnusableError(BackboneError):
+    """The data folder cannot be made or written."""
+
+    code = "data_folder_unusable"
+
+    def __init__(self, folder: str, problem: str) -> None:
+        super().__init__(f"the data folder {folder} cannot be used ({problem}): name another with --data-dir")
+
+
 class PortTakenError(BackboneError):
     """Somebody else listens on the port that was asked for."""
 

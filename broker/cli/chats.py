@@ -10,7 +10,7 @@ from rich.text import Text
 
 from broker.cli.asking import ask
 from broker.cli.options import DEMO_ORG, AsJson, NatsUrl, Org, nats_url_of, org_of
-from broker.cli.terminal import Terminal, note, one_line, table_of
+from broker.cli.terminal import Columns, Terminal, note, one_line
 from broker.domain.ids import Stub, branch_name, new_chat_name
 from broker.domain.wire import Body
 
@@ -33,15 +33,15 @@ def list_chats(org: Org = DEMO_ORG, *, as_json: AsJson = False, nats_url: NatsUr
     if not found:
         note(f"org {checked} has no webchats: create one with 'heimdall chats create NAME'")
         return
-    table = table_of("chat", "branch", "stub", "title")
+    table = Columns("chat", "branch", "stub", "title", flexible="title")
     for chat in sorted(found, key=lambda chat: str(chat.get("chat_name"))):
-        table.add_row(
+        table.add(
             Text(one_line(str(chat.get("chat_name"))), "bold cyan"),
-            one_line(str(chat.get("branch"))),
-            one_line(str(chat.get("stub") or "registrations")),
-            one_line(str(chat.get("title") or "")),
+            str(chat.get("branch")),
+            str(chat.get("stub") or "registrations"),
+            str(chat.get("title") or ""),
         )
-    out.table(table)
+    out.columns(table)
 
 
 @app.command("create")

@@ -22,7 +22,10 @@ READY_ANSWER_WAIT_S = 1.0
 STEADY_AFTER_S = 10.0
 """A worker that ran this long has earned a quick restart."""
 LINE_BYTES_MAX = 65_536
+UNECHOED_EVENTS = frozenset(("connection_error_reported", "connection_lost"))
+"""Every worker has these when the server ends, and that is said once already."""
 ECHOED_LEVELS = frozenset(("warning", "error", "critical"))
+UNECHOED_KEYS = frozenset(("timestamp", "exception", "worker"))
 
 Report = Callable[[str], None]
 
@@ -151,10 +154,11 @@ def _as_warning(text: str) -> str | None:
         return None
     if event.pop("level", None) not in ECHOED_LEVELS:
         return None
-    name = str(event.pop("event", "")).replace("_", " ")
-    event.pop("timestamp", None)
-    event.pop("exception", None)
-    return one_line(" ".join([name, *(f"{key}={value}" for key, value in event.items())]))
+    name = str(event.pop("event", ""))
+    if name in UNECHOED_EVENTS:
+        return None
+    facts = [f"{key}={value}" for key, value in event.items() if key not in UNECHOED_KEYS]
+    return one_line(" ".join([name.replace("_", " "), *facts]))
 
 
 async def _is_ready(port: int) -> bool:

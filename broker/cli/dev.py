@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import shutil
 import sys
 import time
@@ -58,6 +59,8 @@ def command(
 
     Example: heimdall dev --link-hours 0.001
     """
+    if not 0 < link_hours < math.inf:
+        raise typer.BadParameter("--link-hours must be above 0, such as 24 or 0.001")
     wanted = Wanted(DevFolder(data_dir), port, nats_port, link_hours, started_at or time.time())
     with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(_run(wanted))
@@ -127,7 +130,9 @@ def _say_ready(wanted: Wanted, nats_url: str, page_url: str) -> None:
 def tap_command(folder: Path, nats_url: str) -> str:
     """A line that works in another terminal, in the same folder as this one."""
     program = Path(sys.argv[0])
-    if shutil.which("heimdall") == str(program.absolute()):
+    if program.name == "__main__.py":
+        name = f"{sys.executable} -m broker.cli"
+    elif shutil.which("heimdall") == str(program.absolute()):
         name = "heimdall"
     else:
         name = str(program.relative_to(Path.cwd())) if program.is_relative_to(Path.cwd()) else str(program)

@@ -7,8 +7,9 @@ import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
-from broker.errors import DataFolderTakenError
+from broker.errors import DataFolderTakenError, DataFolderUnusableError
 
 FOLDER_NAME = ".heimdall"
 STATE_FILE = "dev.json"
@@ -37,11 +38,11 @@ class DevFolder:
 
         Raises:
             DataFolderTakenError: another `heimdall dev` holds it.
+            DataFolderUnusableError: it cannot be made or written.
         """
         import fcntl  # not on Windows, where the other commands still work
 
-        self.logs_dir.mkdir(parents=True, exist_ok=True)
-        with (self.path / LOCK_FILE).open("a") as lock:
+        with self._opened() as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError as error:
@@ -58,6 +59,14 @@ class DevFolder:
             yield
         finally:
             path.unlink(missing_ok=True)
+
+    def _opened(self) -> IO[str]:
+        """The lock file, and the folders with it."""
+        try:
+            self.logs_dir.mkdir(parents=True, exist_ok=True)
+            return (self.path / LOCK_FILE).open("a")
+        except OSError as error:
+            raise DataFolderUnusableError(str(self.path), error.strerror or type(error).__name__) from error
 
 
 def running_nats_url(start: Path | None = None) -> str | None:

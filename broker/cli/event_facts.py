@@ -10,9 +10,7 @@ from broker.domain.events import (
     DeadLetter,
     Delivery,
     Linked,
-    ManageLink,
     Receipt,
-    StubSession,
     Timeout,
     Typed,
     Unlinked,
@@ -38,9 +36,9 @@ def conversation_facts(subject: ConversationSubject, body: Body, headers: Header
     match subject.kind:
         case Kind.INITIALIZE:
             read_visitor(channel, body)
-            return f"{subject.path.chat} of org {subject.path.org}"
+            return f"{subject.path.chat} of {subject.path.org}"
         case Kind.NOTIFICATION:
-            return _notification(channel, body, headers)
+            return _notification(channel, body)
         case Kind.SET | Kind.DELETE:
             return _manage(subject.kind, channel, body, headers)
         case Kind.LINKED | Kind.EXPIRED | Kind.CANCELLED | Kind.TIMEOUT | Kind.RECEIPT:
@@ -86,9 +84,12 @@ def _typed(message: Typed) -> str:
     return f"{message.type} {to_json(message.value)}"
 
 
-def _notification(channel: ChannelName, body: Body, headers: Headers) -> str:
+def _notification(channel: ChannelName, body: Body) -> str:
     content = read_notification(channel, body)
     parts = []
+    if content.stubsession is not None:
+        action = content.stubsession.set_feedback_action
+        parts.append(f"[link {content.stubsession.set_new_with_timeout_hours:g} h{f' {action}' if action else ''}]")
     if content.message is not None:
         value = content.message.value
         parts.append(value if isinstance(value, str) else f"form {value.form_name}")
@@ -96,9 +97,7 @@ def _notification(channel: ChannelName, body: Body, headers: Headers) -> str:
         parts.append("control " + to_json(content.control_event))
     if content.client_configuration is not None:
         parts.append("settings " + ", ".join(content.client_configuration))
-    if content.stubsession is not None:
-        parts.append(f"[link {_wish(content.stubsession, _sender(body, headers))}]")
-    return "  ".join(parts)
+    return " ".join(parts)
 
 
 def _manage(kind: Kind, channel: ChannelName, body: Body, headers: Headers) -> str:
@@ -106,12 +105,8 @@ def _manage(kind: Kind, channel: ChannelName, body: Body, headers: Headers) -> s
         read_manage_link(channel, body, operation="delete")
         return f"by {_sender(body, headers) or 'nobody named'}"
     task = read_manage_link(channel, body, operation="set")
-    return _wish(task, task.stubref or _sender(body, headers))
-
-
-def _wish(wish: StubSession | ManageLink, stub: str | None) -> str:
-    action = f" {wish.set_feedback_action}" if wish.set_feedback_action else ""
-    return f"{stub or 'nobody named'}{action} for {wish.set_new_with_timeout_hours:g} h"
+    stub = task.stubref or _sender(body, headers) or "nobody named"
+    return f"{task.set_new_with_timeout_hours:g} h {stub} {task.set_feedback_action or ''}"
 
 
 def _sender(body: Body, headers: Headers) -> str | None:
@@ -120,14 +115,14 @@ def _sender(body: Body, headers: Headers) -> str | None:
 
 def _linked(body: Body) -> str:
     fact = validate(Linked, body, what="linked")
-    cut = " (cut to the cap)" if fact.clamped else ""
-    instead = f", instead of {fact.replaces}" if fact.replaces else ""
-    return f"{fact.stub} {fact.feedback_action} for {fact.timeout_hours:g} h{cut}{instead}"
+    cut = " (the most there is)" if fact.clamped else ""
+    instead = f" instead of {fact.replaces}" if fact.replaces else ""
+    return f"{fact.timeout_hours:g} h{cut} {fact.stub} {fact.feedback_action}{instead}"
 
 
 def _unlinked(body: Body) -> str:
     fact = validate(Unlinked, body, what="link fact")
-    return f"{fact.stub} {fact.reason}, epoch {fact.epoch}"
+    return f"{fact.reason} {fact.stub} epoch {fact.epoch}"
 
 
 def _timeout(body: Body) -> str:

@@ -11,12 +11,12 @@ from typing import Annotated
 
 import typer
 from rich.live import Live
-from rich.table import Table
 from rich.text import Text
 
+from broker.cli.event_line import SESSION_SHOWN
 from broker.cli.live_links import LiveLink, live_links
 from broker.cli.options import DEMO_ORG, ROLE, AsJson, NatsUrl, Org, nats_url_of, org_of
-from broker.cli.terminal import Terminal, date_and_time, duration, note, table_of
+from broker.cli.terminal import Columns, Terminal, date_and_time, duration, note
 from broker.domain.ids import OrgId, Stub
 from broker.transport.connection import connect
 from broker.transport.publisher import open_publisher
@@ -57,10 +57,11 @@ async def _run(url: str, org: OrgId, stub: Stub | None, out: Terminal, *, watch:
         if out.as_json:
             await _watch_as_json(records, org, stub, out)
             return
-        with Live(_table(found), console=out.console, auto_refresh=False, screen=False) as live:
+        with Live(console=out.console, auto_refresh=False) as live:
             while True:
-                live.update(_table(await live_links(records, org, stub, now_ms=_now_ms())), refresh=True)
+                live.update(_table(found).lines(out.console.width), refresh=True)
                 await asyncio.sleep(WATCH_EVERY_S)
+                found = await live_links(records, org, stub, now_ms=_now_ms())
 
 
 async def _watch_as_json(records: Records, org: OrgId, stub: Stub | None, out: Terminal) -> None:
@@ -80,7 +81,7 @@ def _show(found: list[LiveLink], org: OrgId, out: Terminal) -> None:
         for link in found:
             out.record(_record(link))
     elif found:
-        out.table(_table(found))
+        out.columns(_table(found))
     else:
         note(f"org {org} has no live links")
 
@@ -90,15 +91,15 @@ def _record(link: LiveLink) -> dict[str, object]:
     return {**asdict(link), "stub": str(link.stub), "left_s": left_s}
 
 
-def _table(found: list[LiveLink]) -> Table:
-    table = table_of("session", "stub", "feedback action", "set for", "left", "expires at")
+def _table(found: list[LiveLink]) -> Columns:
+    table = Columns("session", "stub", "feedback action", "hours", "left", "expires at", flexible="stub")
     for link in found:
         left_s = (link.expires_at_ms - _now_ms()) / 1000
-        table.add_row(
-            Text(link.session[:8], "magenta"),
+        table.add(
+            Text(link.session[:SESSION_SHOWN], "magenta"),
             Text(str(link.stub), "bold"),
             link.feedback_action,
-            f"{link.timeout_hours:g} h",
+            f"{link.timeout_hours:g}",
             Text(duration(left_s), "yellow" if left_s < SOON_S else "green"),
             Text(date_and_time(link.expires_at_ms), "dim"),
         )

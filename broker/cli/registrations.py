@@ -9,7 +9,7 @@ from rich.text import Text
 
 from broker.cli.asking import ask
 from broker.cli.options import DEMO_ORG, AsJson, NatsUrl, Org, nats_url_of, org_of
-from broker.cli.terminal import Terminal, note, one_line, table_of
+from broker.cli.terminal import Terminal, note, one_line
 from broker.domain.wire import Body
 
 NAME = "registrations"
@@ -33,24 +33,14 @@ def command(org: Org = DEMO_ORG, *, as_json: AsJson = False, nats_url: NatsUrl =
     if not found:
         note(f"org {checked} has no registrations: what nobody is linked to becomes a dead letter 'unrouted'")
         return
-    table = table_of("stub", "action", "mechanism", "pattern, as NATS spells it", "uuid")
     for registration in found:
+        stub, action, uuid = (one_line(str(registration.get(name))) for name in ("stub", "action", "uuid"))
         for mechanism, pattern in _wishes(registration):
-            table.add_row(
-                Text(_cell(registration, "stub"), "bold"),
-                _cell(registration, "action"),
-                mechanism,
-                pattern,
-                Text(_cell(registration, "uuid")[:8], "dim"),
-            )
-    out.table(table)
+            out.row(Text.assemble((stub, "bold"), f"  {action}  ", (mechanism, "cyan"), (f"  {uuid}", "dim")))
+            out.aside(pattern)
 
 
 def _wishes(registration: Body) -> list[tuple[str, str]]:
-    """Mechanism and pattern of each path; a path that is looked for in two forms shows the first."""
+    """Mechanism and pattern (in NATS spelling) of each path; a path that is looked for in two forms shows the first."""
     events: Any = registration.get("events")
-    return [(str(event["mechanism"]), one_line(str(event["patterns"][0]))) for event in events.values()]
-
-
-def _cell(registration: Body, name: str) -> str:
-    return one_line(str(registration.get(name)))
+    return [(one_line(str(event["mechanism"])), str(event["patterns"][0])) for event in events.values()]

@@ -89,5 +89,6 @@ async def _keep_server(server: EmbeddedServer, report: Report) -> None:
         report("nats-server ended, starting it again")
         try:
             await server.start()
+            report("nats-server is back")
         except ServerFailedError as error:
             report(f"{error}; trying again in {backoff_s(attempt):.1f} s")

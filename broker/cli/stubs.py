@@ -11,7 +11,7 @@ from rich.json import JSON
 from rich.text import Text
 
 from broker.cli.options import DEMO_ORG, ROLE, AsJson, NatsUrl, Org, nats_url_of, org_of
-from broker.cli.terminal import Terminal, date_and_time, note, one_line, printable, table_of
+from broker.cli.terminal import Columns, Terminal, date_and_time, note, printable
 from broker.codec import decode, to_json
 from broker.domain.ids import OrgId, ServiceName, Stub, service_name
 from broker.domain.wire import Body, dump, validate
@@ -119,15 +119,15 @@ def _show_all(found: list[Kept], org: OrgId, out: Terminal) -> None:
     if not found:
         note(f"the services of org {org} keep no stubs yet")
         return
-    table = table_of("stub", "context", "branch", "state", "created", "data")
+    table = Columns("stub", "context", "branch", "state", "created", "data", flexible="data")
     for kept in found:
         record = kept.record
-        table.add_row(
+        table.add(
             Text(str(kept.stub), "bold"),
-            one_line(record.context),
+            record.context,
             record.branch,
-            one_line(record.state),
+            record.state,
             Text(date_and_time(record.created_at_ms), "dim"),
-            one_line(to_json(record.data)),
+            to_json(record.data),
         )
-    out.table(table)
+    out.columns(table)

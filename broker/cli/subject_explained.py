@@ -14,6 +14,7 @@ from broker.domain.patterns import Dialect, Pattern
 from broker.errors import InvalidNameError, InvalidPatternError
 
 _MEANINGS = {f"<{placeholder.name}>": placeholder for placeholder in PLACEHOLDERS}
+FIXED = "always this word"
 _WILDCARDS = {"*": "any one token", ">": "one token or more, whatever they are"}
 
 
@@ -118,7 +119,7 @@ def _meaning(token: str) -> str:
         return f"{placeholder.meaning.replace('`', '')}; {placeholder.rule}"
     if token.endswith("messagetype"):
         return "the channel's name and 'messagetype'; the next token is the type"
-    return "always this word"
+    return FIXED
 
 
 def _to_try(text: str, row: Row) -> str:

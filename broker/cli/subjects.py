@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 import typer
+from rich.table import Table
 from rich.text import Text
 
 from broker.cli.options import AsJson
-from broker.cli.subject_explained import Explained, explain_pattern, explain_subject
-from broker.cli.terminal import Terminal, one_line, table_of
+from broker.cli.subject_explained import FIXED, Explained, explain_pattern, explain_subject
+from broker.cli.terminal import Terminal, one_line
 from broker.contract.row import AREAS, Row
 from broker.contract.rows import ROWS
 from broker.domain.patterns import read_pattern
@@ -62,14 +63,20 @@ def check(
 
 
 def _show(explained: Explained, out: Terminal) -> None:
-    table = table_of("", "token", "what stands here")
+    table = Table.grid(padding=(0, 2))
     for place, (token, meaning) in enumerate(explained.tokens, 1):
-        table.add_row(Text(str(place), "dim"), Text(one_line(token), "bold cyan"), meaning)
-    out.table(table)
+        table.add_row(
+            Text(f"{place:>3}", "dim"), Text(one_line(token), "bold cyan", no_wrap=True), Text(meaning, _style(meaning))
+        )
+    out.console.print(table)
     for heading, fact in explained.facts:
-        out.row(Text.assemble("  ", (f"{heading:<14}", "bold yellow"), fact))
+        out.text(Text.assemble("  ", (f"{heading:<14}", "bold yellow"), one_line(fact)))
     for row in explained.rows:
         out.row(Text.assemble("  ", (f"{row.name:<14}", "bold cyan"), row.meaning))
+
+
+def _style(meaning: str) -> str:
+    return "dim" if meaning == FIXED else ""
 
 
 def _record(row: Row) -> dict[str, Any]:

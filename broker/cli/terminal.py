@@ -8,15 +8,16 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.table import Table
+from rich.console import Console, Group
 from rich.text import Text
 
 from broker.codec import to_json
 
 _JOINER = "\u200d"
 """Holds the parts of one emoji together; harmless, though Unicode calls it a format character."""
+COLUMN_GAP = 2
+FLEXIBLE_WIDTH_MIN = 12
+SECONDS_PER_DAY = 86_400
 _WIDE_ESCAPE_FROM = 0x10000
 
 
@@ -41,13 +42,13 @@ class Terminal:
         """What belongs to the row above, unobtrusive and never cut."""
         self.console.print(Text(f"    {printable(text)}", "dim"), soft_wrap=True)
 
-    def table(self, table: Table) -> None:
-        """A table for people."""
-        self.console.print(table)
+    def columns(self, columns: Columns) -> None:
+        """Rows in columns for people."""
+        self.console.print(columns.lines(self.console.width))
 
-    def text(self, text: str) -> None:
-        """A result that is the same for people and pipes."""
-        self.console.print(text)
+    def text(self, text: str | Text) -> None:
+        """Something that is never cut, however long."""
+        self.console.print(text, soft_wrap=True)
 
 
 def note(text: str) -> None:
@@ -56,12 +57,35 @@ def note(text: str) -> None:
     sys.stderr.flush()
 
 
-def table_of(*headings: str) -> Table:
-    """An empty table in the one style that all commands use; the last column takes the room that is left."""
-    table = Table(box=SIMPLE_HEAD, header_style="bold", pad_edge=False, show_edge=False)
-    for heading in headings:
-        table.add_column(heading, overflow="ellipsis", no_wrap=True)
-    return table
+class Columns:
+    """Rows in columns, one line each: every column as wide as it needs, and one that gives way."""
+
+    def __init__(self, *headings: str, flexible: str) -> None:
+        self._flexible = headings.index(flexible)
+        self._rows = [[Text(heading, "bold underline") for heading in headings]]
+
+    def add(self, *cells: str | Text) -> None:
+        """One row; plain strings are made harmless, a Text is the caller's to make so."""
+        self._rows.append([Text(one_line(cell)) if isinstance(cell, str) else cell for cell in cells])
+
+    def lines(self, width: int) -> Group:
+        """The rows, cut to the width; the flexible column keeps a little even on a narrow terminal."""
+        widths = [max(cell.cell_len for cell in column) for column in zip(*self._rows, strict=True)]
+        spare = width - sum(widths) - COLUMN_GAP * (len(widths) - 1)
+        widths[self._flexible] = max(FLEXIBLE_WIDTH_MIN, widths[self._flexible] + min(0, spare))
+        return Group(*(self._line(row, widths, width) for row in self._rows))
+
+    @staticmethod
+    def _line(row: list[Text], widths: list[int], width: int) -> Text:
+        line = Text(no_wrap=True, overflow="ellipsis")
+        for place, (cell, cell_width) in enumerate(zip(row, widths, strict=True)):
+            fitted = cell.copy()
+            fitted.truncate(cell_width, overflow="ellipsis")
+            line.append_text(fitted)
+            if place < len(row) - 1:
+                line.append(" " * (cell_width - fitted.cell_len + COLUMN_GAP))
+        line.truncate(width, overflow="ellipsis")
+        return line
 
 
 def printable(text: str) -> str:
@@ -83,21 +107,17 @@ def clock_time(at_ms: int) -> str:
 
 
 def date_and_time(at_ms: int) -> str:
-    """A moment as the local calendar and clock show it."""
-    return datetime.fromtimestamp(at_ms / 1000).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    """A moment as the local calendar and clock show it; the year only where it is another one."""
+    moment = datetime.fromtimestamp(at_ms / 1000).astimezone()
+    this_year = moment.year == datetime.now().astimezone().year
+    return moment.strftime("%d %b %H:%M:%S" if this_year else "%d %b %Y %H:%M:%S")
 
 
 def duration(seconds: float) -> str:
-    """A time span as people say it: two units at most."""
+    """A time span as a clock shows it, days in front."""
     whole = max(0, int(seconds))
-    days, hours, minutes = whole // 86_400, whole // 3_600 % 24, whole // 60 % 60
-    if days:
-        return f"{days} d {hours} h"
-    if hours:
-        return f"{hours} h {minutes:02d} min"
-    if minutes:
-        return f"{minutes} min {whole % 60:02d} s"
-    return f"{whole} s"
+    clock = f"{whole // 3_600 % 24:02d}:{whole // 60 % 60:02d}:{whole % 60:02d}"
+    return f"{whole // SECONDS_PER_DAY} d {clock}" if whole >= SECONDS_PER_DAY else clock
 
 
 def _is_harmless(character: str) -> bool:
