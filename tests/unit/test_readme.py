@@ -1,0 +1,59 @@
+"""The README says what is: its settings, its program and its commands are those of the code."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from typer.main import get_command
+
+from broker.cli.main import app
+from broker.runtime.settings import Settings, Variable, variables
+from workers.demo.__main__ import DemoSettings
+from workers.expiry.__main__ import ExpirySettings
+from workers.linker.__main__ import LinkerSettings
+from workers.webchat.settings import WebchatSettings
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+OWN: dict[str, type[Settings]] = {
+    "linker": LinkerSettings,
+    "expiry": ExpirySettings,
+    "webchat": WebchatSettings,
+    "demo": DemoSettings,
+}
+
+
+def _row(variable: Variable, reader: str) -> str:
+    default = f"`{variable.default}`" if variable.default else ""
+    return f"| `{variable.name}` | {reader} | {default} | {variable.description} |"
+
+
+def _rows() -> list[str]:
+    shared = variables(Settings)
+    names = {variable.name for variable in shared}
+    rows = [_row(variable, "every worker") for variable in shared]
+    for worker, model in OWN.items():
+        rows += [_row(variable, worker) for variable in variables(model, worker=worker) if variable.name not in names]
+    return rows
+
+
+def test_every_worker_with_settings_is_known_here() -> None:
+    workers = {path.parent.name for path in (ROOT / "workers").glob("*/__main__.py")}
+    assert workers == set(OWN)
+
+
+def test_the_table_of_settings_is_the_settings() -> None:
+    found = [line for line in README.splitlines() if line.startswith("| `HEIMDALL_")]
+    assert found == _rows()
+
+
+def test_the_program_shown_is_the_demo_program() -> None:
+    program = (ROOT / "workers" / "demo" / "program.py").read_text(encoding="utf-8").rstrip()
+    assert f"```python\n{program}\n```" in README
+    assert len(program.splitlines()) <= 36
+
+
+@pytest.mark.parametrize("command", sorted(getattr(get_command(app), "commands", {})))
+def test_every_command_is_in_the_readme(command: str) -> None:
+    assert f"| `heimdall {command}" in README
