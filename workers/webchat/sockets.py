@@ -112,7 +112,7 @@ class VisitorSocket:
             view = self._listen(session)
             past = await self._door.begin(session)
             metrics.SESSIONS.inc()
-            log.info("session_begun", session_id=session.conversation.session)
+            log.info("session_begun", session_id=session.conversation.log_id)
         else:
             session = await self._door.known_session(hello.session, chat)
             view = self._listen(session)
@@ -155,7 +155,8 @@ class VisitorSocket:
         except BackboneError as error:
             # Said once, when it came; a replay meets it again and again.
             report = log.warning if self._held is None else log.debug
-            report("event_skipped", subject=event.public_subject, error_code=error.code)
+            session = view.conversation.log_id
+            report("event_skipped", session_id=session, sequence=event.sequence, error_code=error.code)
             return
         if frame is not None:
             metrics.EVENTS_SHOWN.inc()

@@ -73,9 +73,7 @@ class StubberWebchat extends HTMLElement {
   }
 
   #say(text) {
-    const problem = this.#conversation.say(text, this.#hookEvent(text));
-    if (!problem) this.#window.messages.showTyping();
-    return problem;
+    return this.#conversation.say(text, this.#hookEvent(text));
   }
 
   /** What the page wants to travel with a message: its hook gets the payload and gives it back with more. */
@@ -90,7 +88,7 @@ class StubberWebchat extends HTMLElement {
     return {
       state: (state) => view.setState(state),
       message: (message) => view.addMessage(message),
-      stored: (id) => view.messages.markStored(id),
+      stored: (id, sequence) => view.messages.markStored(id, sequence),
       failed: (id, reason) => view.messages.markFailed(id, reason),
       settings: (settings) => view.applySettings(settings),
       note: (text) => view.messages.note(text),
@@ -114,7 +112,7 @@ class StubberWebchat extends HTMLElement {
   #refuse(code, reason) {
     this.#conversation?.stop();
     this.#conversation = null;
-    this.#window.setState("stopped", reason);
+    this.#window.bar(reason);
     this.dispatchEvent(new CustomEvent("stubber_webchat_refused", {
       bubbles: true, composed: true, detail: { code, message: reason },
     }));

@@ -10,6 +10,7 @@ const WORD_MS = 2500;
 
 const form = document.getElementById("builder");
 const stage = document.getElementById("stage");
+const refreshed = document.getElementById("refreshed");
 
 /** What the form says, as attributes of the element; empty ones are left out. */
 function attributesOf(fields) {
@@ -61,7 +62,7 @@ function rebuild() {
   stage.append(element);
   document.getElementById("snippet").textContent = snippetOf(attributes);
   document.getElementById("tap").textContent =
-    `heimdall tap 'stubber.systems.notifications.webchat.org.${attributes.orguuid}.name.${attributes.chat_name}.>'`;
+    `heimdall tap 'stubber.systems.notifications.webchat.org.${attributes.orguuid}.name.${attributes.chat_name}.*'`;
 }
 
 /** A word that goes away again. */
@@ -84,9 +85,10 @@ async function copy(event) {
 
 form.addEventListener("submit", (event) => {
   event.preventDefault();
+  refreshed.textContent = "";
   if (!check()) return;
   rebuild();
-  say(document.getElementById("refreshed"), "The chat and the snippet are up to date.", "");
+  say(refreshed, "The chat and the snippet are up to date.", "");
 });
 document.getElementById("anew").addEventListener("click", () => {
   stage.querySelector("stubber-webchat")?.forget();

@@ -19,9 +19,8 @@ function mintId() {
 }
 
 /**
- * `listener` hears: state(state), message(message), stored(id), failed(id, reason), welcome(welcome),
- * settings(settings),
- * control(event), note(text), restarted(), replaying(bool), refused(code, reason).
+ * `listener` hears: state(state), message(message), stored(id, sequence), failed(id, reason), welcome(welcome),
+ * settings(settings), control(event), note(text), restarted(), replaying(bool), refused(code, reason).
  */
 export class Conversation {
   #attributes;
@@ -110,7 +109,7 @@ export class Conversation {
     switch (frame.frame) {
       case "welcome": return this.#welcome(frame);
       case "replayed": return this.#replayed(frame);
-      case "stored": return this.#stored(frame.id);
+      case "stored": return this.#stored(frame.id, frame.sequence);
       case "message": return this.#message(frame);
       case "refused": return this.#refused(frame);
       default: return undefined; // A newer server: what we do not know, we leave alone.
@@ -140,7 +139,7 @@ export class Conversation {
     if (frame.direction === "from_visitor") {
       // Our own words come back in a replay, or from another tab; they say nothing about how far we have read.
       const known = this.#ids.has(frame.id);
-      this.#stored(frame.id);
+      this.#stored(frame.id, frame.sequence);
       if (!known) this.#show(frame);
     } else if (frame.sequence > this.#shown) {
       const isFresh = frame.sequence > this.#memory.seen;
@@ -166,9 +165,9 @@ export class Conversation {
     }, SEEN_DELAY_MS);
   }
 
-  #stored(id) {
+  #stored(id, sequence) {
     this.#memory.drop(id);
-    this.#listener.stored(id);
+    this.#listener.stored(id, sequence);
     this.#watchStored();
   }
 

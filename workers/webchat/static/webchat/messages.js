@@ -6,6 +6,8 @@ import { LABELS } from "./labels.js";
 const TYPING_MS_MAX = 60_000;
 const NEAR_END_PX = 48;
 const GROUP_MS = 5 * 60_000;
+/** The place of what the log does not hold yet: after everything. */
+const WAITING = "Infinity";
 
 const timeOnly = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
 const dayAndTime = new Intl.DateTimeFormat(undefined, {
@@ -18,12 +20,20 @@ function timeText(atMs) {
   return (isToday ? timeOnly : dayAndTime).format(moment);
 }
 
-/** Messages that wait for the server stay at the bottom; what the log has is above them, in its order. */
+/** The next message after a bubble, notes passed over; null at the end. */
+function followerOf(bubble) {
+  let next = bubble.nextElementSibling;
+  while (next && !next.matches(".message")) next = next.nextElementSibling;
+  return next;
+}
+
+/** In the log's own order, whatever comes first over the wire; what waits for the server stays at the bottom. */
 export class Messages {
   #log;
   #latest;
   #typing;
   #typingTimer = 0;
+  #isAwaiting = false; // Our last word is the last one said.
   #byId = new Map();
 
   constructor() {
@@ -49,12 +59,10 @@ export class Messages {
     const wasAtEnd = this.#isAtEnd();
     const own = message.direction === "from_visitor";
     const bubble = this.#bubble(message, own);
-    const pending = message.state === "sending" ? null : this.#log.querySelector("[data-state=sending]");
-    this.#log.insertBefore(bubble, pending ?? this.#typing);
     this.#byId.set(message.id, bubble);
-    this.#group(bubble);
-    if (bubble.nextElementSibling) this.#group(bubble.nextElementSibling);
-    if (!own) this.hideTyping();
+    this.#place(bubble);
+    this.#isAwaiting = own && message.state === "sending";
+    if (!this.#isAwaiting) this.hideTyping();
     if (wasAtEnd || message.state === "sending") this.scrollToEnd();
     else this.#latest.hidden = false;
   }
@@ -64,26 +72,32 @@ export class Messages {
     this.scrollToEnd();
   }
 
+  /** Read out at once: without this the visitor cannot go on. */
+  warn(text) {
+    this.#log.querySelector(".warning")?.remove();
+    this.#log.insertBefore(make("p", { class: "warning", role: "alert", "data-testid": "warning", text }), this.#typing);
+    this.scrollToEnd();
+  }
+
   /** Before all else, whatever has been said since: the profile's own greeting. */
   setOpening(message) {
     this.#log.querySelector(".opening")?.remove();
     if (!message) return;
-    const bubble = this.#bubble({ ...message, id: "opening" }, false);
+    const bubble = this.#bubble({ ...message, sequence: 0 }, false);
     bubble.classList.add("opening");
     this.#log.prepend(bubble);
     this.#group(bubble);
   }
 
-  markStored(id) { this.#setState(id, "sent", LABELS.sent); }
-  markFailed(id, reason) { this.#setState(id, "failed", `${LABELS.failed}: ${reason}`); }
-
-  /** Three dots until the next incoming message; not for ever, for perhaps nobody answers. */
-  showTyping() {
-    clearTimeout(this.#typingTimer);
-    this.#typingTimer = setTimeout(() => this.hideTyping(), TYPING_MS_MAX);
-    this.#typing.hidden = false;
-    this.scrollToEnd();
+  /** From here on somebody may be answering, unless the answer was faster than the word that it is stored. */
+  markStored(id, sequence) {
+    if (!this.#setState(id, "sent", LABELS.sent)) return;
+    this.#byId.get(id).dataset.sequence = sequence;
+    this.#place(this.#byId.get(id));
+    if (this.#isAwaiting) this.#showTyping();
   }
+
+  markFailed(id, reason) { this.#setState(id, "failed", `${LABELS.failed}: ${reason}`); }
 
   hideTyping() {
     clearTimeout(this.#typingTimer);
@@ -93,6 +107,14 @@ export class Messages {
   scrollToEnd() {
     this.#log.scrollTop = this.#log.scrollHeight;
     this.#latest.hidden = true;
+  }
+
+  /** Three dots until the next incoming message; not for ever, for perhaps nobody answers. */
+  #showTyping() {
+    clearTimeout(this.#typingTimer);
+    this.#typingTimer = setTimeout(() => this.hideTyping(), TYPING_MS_MAX);
+    this.#typing.hidden = false;
+    this.scrollToEnd();
   }
 
   #bubble(message, own) {
@@ -109,25 +131,44 @@ export class Messages {
     return make("article", {
       class: "message", "data-testid": "message", "data-direction": message.direction ?? "to_visitor",
       "data-state": message.state ?? "sent", "data-author": author, "data-at": message.at_ms ?? 0,
-      "data-type": message.type ?? "text",
+      "data-type": message.type ?? "text", "data-sequence": message.sequence ?? WAITING,
     }, make("span", { class: "author", text: author }), body, make("span", { class: "meta" }, time, state));
+  }
+
+  /** After the last message that stands before it in the log; usually that is the end. It moves only if it must. */
+  #place(bubble) {
+    const sequence = Number(bubble.dataset.sequence);
+    let after = null;
+    for (const other of this.#messagesBackwards(this.#typing.previousElementSibling)) {
+      if (other === bubble) continue;
+      if (Number(other.dataset.sequence) <= sequence) break;
+      after = other;
+    }
+    if (bubble.isConnected && followerOf(bubble) === after) return;
+    const left = followerOf(bubble);
+    this.#log.insertBefore(bubble, after ?? this.#typing);
+    for (const touched of [left, bubble, after]) if (touched) this.#group(touched);
+  }
+
+  *#messagesBackwards(from) {
+    for (let item = from; item; item = item.previousElementSibling) if (item.matches(".message")) yield item;
   }
 
   /** One name for a run of messages: bubbles of one author within a few minutes belong together. */
   #group(bubble) {
     const before = bubble.previousElementSibling;
     const same = before?.matches(".message") && before.dataset.author === bubble.dataset.author
-      && Math.abs(bubble.dataset.at - before.dataset.at) < GROUP_MS;
+      && (before.matches(".opening") || bubble.dataset.at - before.dataset.at < GROUP_MS);
     bubble.classList.toggle("follows", Boolean(same));
     if (before?.matches(".message")) before.classList.toggle("followed", Boolean(same));
   }
 
   #setState(id, state, text) {
     const bubble = this.#byId.get(id);
-    if (!bubble || bubble.dataset.state === state) return;
+    if (!bubble || bubble.dataset.state === state) return false;
     bubble.dataset.state = state;
     bubble.querySelector(".state").textContent = text;
-    if (state === "failed") this.hideTyping();
+    return true;
   }
 
   #isAtEnd() {

@@ -68,18 +68,18 @@ button { cursor: pointer; }
 }
 .heading { flex: 1; min-width: 0; }
 h2 { overflow: hidden; font-size: 16px; font-weight: 650; line-height: 1.3; text-overflow: ellipsis; white-space: nowrap; }
-.status { display: flex; align-items: center; gap: 6px; min-height: 18px; color: var(--muted); font-size: 12.5px; line-height: 18px; }
+.status { display: flex; align-items: baseline; gap: 6px; min-height: 18px; color: var(--muted); font-size: 12.5px; line-height: 18px; }
 .status:not(:empty)::before { content: ""; flex: none; width: 8px; height: 8px; border-radius: 50%; background: #8a90a2; }
 [data-state="online"] .status::before { background: #2e9e5b; }
 [data-state="offline"] .status::before { background: #d98a00; }
 [data-state="connecting"] .status::before { background: #d98a00; animation: blink 1.2s ease-in-out infinite; }
-[data-state="stopped"] .status { color: var(--danger); align-items: baseline; }
-[data-state="stopped"] .status::before { background: currentColor; }
+[data-state="stopped"] .status::before { background: #c62828; }
 @keyframes blink { 50% { opacity: .25; } }
 .round {
   display: grid; place-items: center; flex: none; width: 38px; height: 38px; padding: 0; border: 0; border-radius: 10px;
   background: none; color: var(--muted);
 }
+.round[aria-pressed="true"] { background: var(--soft); color: var(--text); }
 .round:hover { background: var(--soft); color: var(--text); }
 .round .icon { width: 18px; height: 18px; }
 
@@ -118,6 +118,10 @@ h2 { overflow: hidden; font-size: 16px; font-weight: 650; line-height: 1.3; text
 .meta { display: flex; gap: 6px; padding: 4px 4px 0; color: var(--muted); font-size: 12px; line-height: 16px; }
 .meta .state:not(:empty)::before { content: "· "; }
 .message.followed[data-state="sent"] .meta { display: none; }
+.warning {
+  margin: auto 0; padding: 14px 16px; border: 1px solid var(--danger); border-radius: 14px; color: var(--danger);
+  font-size: 14px; overflow-wrap: anywhere;
+}
 .note { margin: 18px auto 4px; padding: 0 16px; color: var(--muted); font-size: 13px; text-align: center; }
 
 .body > :first-child { margin-top: 0; }

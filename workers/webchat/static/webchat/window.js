@@ -69,11 +69,17 @@ export class ChatWindow {
     this.#setUnread(this.#unread);
   }
 
-  /** `reason` replaces the state's own words, and bars the input: the chat is not there. */
-  setState(state, reason = "") {
+  setState(state) {
     this.element.dataset.state = state;
-    this.#status.textContent = reason || LABELS.status[state];
-    this.composer.setBarred(Boolean(reason));
+    this.#status.textContent = LABELS.status[state];
+    if (state !== "online") this.messages.hideTyping();
+  }
+
+  /** The chat is not there: say why, and take no messages. */
+  bar(reason) {
+    this.setState("stopped");
+    this.messages.warn(reason);
+    this.composer.setBarred(true);
   }
 
   addMessage(message) {
