@@ -15,12 +15,12 @@ from broker.contract.row import AREAS, Row
 from broker.contract.rows import ROWS
 from broker.domain.patterns import read_pattern
 
-app = typer.Typer(help="List all subjects, or check and explain one.", invoke_without_command=True)
+app = typer.Typer(invoke_without_command=True)
 
 
 @app.callback()
 def list_subjects(context: typer.Context, *, as_json: AsJson = False) -> None:
-    """List every subject: who publishes it and where it is stored. `check` explains a single one.
+    """List all subjects, or check and explain one.
 
     Example: heimdall subjects
     """

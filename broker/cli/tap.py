@@ -73,26 +73,29 @@ def command(  # noqa: PLR0913 - one parameter for each option
         org=None if org is None else org_of(org),
         session=None if session is None else session_id(session.strip().lower()),
     )
-    wanted = sources(_read(pattern, nats=nats, heimdall=heimdall), checked)
+    read, remark = _read(pattern, nats=nats, heimdall=heimdall)
+    wanted = sources(read, checked)
     view = View(_since(since), count, follow, with_subjects)
+    if remark:
+        note(remark)
     with contextlib.suppress(KeyboardInterrupt):  # the usual way to end it
         asyncio.run(_watch(nats_url_of(nats_url), wanted, checked, view, Terminal(as_json=as_json)))
 
 
-def _read(text: str, *, nats: bool, heimdall: bool) -> Pattern:
-    """The pattern, and a word on stderr on how it was read where that can matter."""
+def _read(text: str, *, nats: bool, heimdall: bool) -> tuple[Pattern, str | None]:
+    """The pattern, and how it was read where nobody said so and it can matter."""
     if nats and heimdall:
         raise typer.BadParameter("--nats and --heimdall are the two readings: choose one")
     if nats:
-        return Pattern.from_nats(text)
+        return Pattern.from_nats(text), None
     if heimdall:
-        return Pattern.from_heimdall(text)
+        return Pattern.from_heimdall(text), None
     pattern, dialect = read_pattern(text)
-    if text != EVERYTHING and any(sign in text for sign in "*#>"):
-        other = "nats" if dialect == "heimdall" else "heimdall"
-        rule = "'#' is one level, a last '*' anything deeper" if dialect == "heimdall" else "'*' is one level"
-        note(f"pattern read as {dialect} spells it ({rule}; --{other} for the other reading)")
-    return pattern
+    if text == EVERYTHING or not any(sign in text for sign in "*#>"):
+        return pattern, None
+    other = "nats" if dialect == "heimdall" else "heimdall"
+    rule = "'#' is one level, a last '*' anything deeper" if dialect == "heimdall" else "'*' is one level"
+    return pattern, f"pattern read as {dialect} spells it ({rule}; --{other} for the other reading)"
 
 
 def _since(text: str) -> float | None:
