@@ -198,7 +198,7 @@ _ASKS = (
             ]
         },
         remarks=(
-            "`what` is the rest of the subject after the conversation's prefix; `body` is null where it cannot be read.",
+            "`what` is the subject after the conversation's prefix; `body` is null where it cannot be read.",
             "Ask again with `after` = the last `sequence` for the next page.",
         ),
     ),
