@@ -112,7 +112,6 @@ h2 { overflow: hidden; font-size: 16px; font-weight: 650; line-height: 1.3; text
   border-end-end-radius: 6px; background: var(--primary); color: var(--on-primary);
 }
 [data-direction="from_visitor"].follows .body { border-start-end-radius: 6px; }
-.message[data-state="sending"] .body { opacity: .72; }
 .message[data-state="failed"] .body { background: none; outline: 1px solid var(--danger); color: var(--text); }
 .message[data-state="failed"] .state { color: var(--danger); }
 .meta { display: flex; gap: 6px; padding: 4px 4px 0; color: var(--muted); font-size: 12px; line-height: 16px; }
@@ -154,6 +153,7 @@ h2 { overflow: hidden; font-size: 16px; font-weight: 650; line-height: 1.3; text
   border: 1px solid color-mix(in srgb, var(--text) 48%, var(--ground)); background: var(--ground);
 }
 .field:focus-within { border-color: var(--accent); box-shadow: 0 0 0 1px var(--accent); }
+.field:has(:disabled) { opacity: .55; }
 textarea {
   flex: 1; min-width: 0; height: 36px; padding: 7px 0; border: 0; outline: 0; background: none; resize: none;
   line-height: 22px; scrollbar-width: thin;
