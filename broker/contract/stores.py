@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from broker.contract.sections import table
-from broker.transport.topology import BUCKETS, DAY_S, PARTITIONS, STREAMS, StreamSpec
+from broker.transport.topology import BUCKETS, DAY_S, PARTITIONS, SERVICE_PARTITIONS, STREAMS, StreamSpec
 
 STREAM_NOTES = {
     "CONVERSATIONS": "the log: every event of every conversation",
@@ -36,7 +36,8 @@ def stream_lines() -> Iterator[str]:
     yield from (
         "",
         f"{partitioned} put `p.<partition>.` in front of the subjects they *store*",
-        f"(FNV-1a over the session, or over org, service and stubref; {PARTITIONS} partitions unless set otherwise).",
+        f"(FNV-1a over the session, {PARTITIONS} partitions unless set otherwise; or over org, service and stubref,",
+        f"{SERVICE_PARTITIONS} partitions).",
         "Whoever publishes, or subscribes live, uses the public subject and never sees that. Only a JetStream consumer",
         "of your own filters by stored subjects: write `p.*.` in front of the subject, and take `p.<partition>.` off",
         "what you get. `initialize` has no session in its subject and is stored as it is.",

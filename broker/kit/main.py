@@ -52,7 +52,7 @@ async def serve_until(service: Service, settings: ServiceSettings, backbone: Bac
     """Consume the service's runs until ``stop`` is set."""
     org = org_id(settings.org)
     await ensure_bucket(backbone.connection, stubs_bucket(service.name), replicas=settings.replicas)
-    specs = service_consumers(org, service.name, settings.partitions)
+    specs = service_consumers(org, service.name)
     await ensure_consumers(backbone.connection, DELIVERIES, specs)
     bus = ServiceBus(backbone.connection, backbone.publisher, org, service.name)
     starting = asyncio.create_task(_start(service, bus))

@@ -26,6 +26,7 @@ log = structlog.get_logger()
 
 Handle = Callable[[Original], Awaitable[None]]
 LaneOf = Callable[[Delivery], str]
+Accept = Callable[[Delivery], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +34,15 @@ class Work:
     """What a worker consumes, and what it does with it.
 
     ``handle`` may be called again for the same original, so it must be idempotent. A retryable error of ours is
-    retried in place, with the lane behind it waiting; any other error makes a dead letter.
+    retried in place, with the lane behind it waiting; any other error makes a dead letter. What ``skip`` holds for
+    is acknowledged and nothing else.
     """
 
     stream: str
     consumers: tuple[str, ...]
     handle: Handle
     lane_of: LaneOf
+    skip: Callable[[Delivery], bool] | None = None
 
 
 async def consume(
@@ -63,7 +66,8 @@ async def consume(
     lanes = Lanes(settler.settle, work.lane_of)
     gauge = IN_HAND.labels(work.stream)
     gauge.set_function(lambda: lanes.in_hand)
-    loops = [PullLoop(connection, work.stream, consumer, lanes.accept) for consumer in work.consumers]
+    accept = lanes.accept if work.skip is None else _skipping(work.skip, lanes.accept)
+    loops = [PullLoop(connection, work.stream, consumer, accept) for consumer in work.consumers]
     end_watch = connection.on_closed(stop.set)
     try:
         await asyncio.gather(*(loop.start() for loop in loops))
@@ -77,6 +81,17 @@ async def consume(
         end_watch()
         await asyncio.gather(*(loop.stop() for loop in loops))
         await lanes.drain(DRAIN_WAIT_S)
+
+
+def _skipping(skip: Callable[[Delivery], bool], accept: Accept) -> Accept:
+    async def skip_or_accept(delivery: Delivery) -> None:
+        if skip(delivery):
+            with contextlib.suppress(BusError):  # it comes again, and is skipped again
+                await delivery.ack()
+        else:
+            await accept(delivery)
+
+    return skip_or_accept
 
 
 def token_after(label: str) -> LaneOf:

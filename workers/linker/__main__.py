@@ -17,6 +17,7 @@ from workers.linker.commands import Commands
 from workers.linker.directory import Directory
 from workers.linker.effects import Effects
 from workers.linker.handle import LinkAndRoute
+from workers.linker.incoming import not_folded
 from workers.linker.queries import Queries
 from workers.linker.states import States
 
@@ -43,7 +44,7 @@ async def work(settings: LinkerSettings, backbone: Backbone, stop: asyncio.Event
     commands = Commands(directory, backbone.publisher, registrations, profiles, queries)
     consumers = tuple(spec.name for spec in linker_consumers(settings.partitions))
     async with directory, serve_commands(backbone.connection, commands, name="heimdall-linker"):
-        await backbone.consume(Work(CONVERSATIONS, consumers, handle, token_after("sessionuuid")), stop)
+        await backbone.consume(Work(CONVERSATIONS, consumers, handle, token_after("sessionuuid"), not_folded), stop)
 
 
 if __name__ == "__main__":

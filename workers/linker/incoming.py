@@ -22,6 +22,10 @@ from broker.domain.session import Event, LinkDeleted, LinkSet, NoChange, TimerFi
 from broker.domain.subjects import LINK_FACTS, VISITOR_KINDS, Conversation, ConversationSubject, Kind
 from broker.domain.wire import Body, validate
 from broker.errors import InvalidBodyError, InvalidSubjectError, NoSenderError
+from broker.transport.pull import Delivery
+
+NOT_FOLDED = tuple(f".{kind}" for kind in sorted((*LINK_FACTS, Kind.RECEIPT)))
+"""Facts of the past, the linker's own among them: they tell the fold nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +50,11 @@ class Incoming:
         if self.change is not None:
             return self.change
         return VisitorEvent(self.subject.kind, fallback, takers)
+
+
+def not_folded(delivery: Delivery) -> bool:
+    """Whether the linker has nothing to do with it, told by the subject alone."""
+    return delivery.subject.endswith(NOT_FOLDED)
 
 
 def read(public_subject: str, data: bytes, headers: Mapping[str, str]) -> Incoming:

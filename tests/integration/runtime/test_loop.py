@@ -1,4 +1,4 @@
-"""The worker loop on the real server: order per session, retries in place, dead letters, an orderly end."""
+"""The worker loop on the real server: order per lane, retries in place, dead letters, an orderly end."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 import pytest_asyncio
 
 from broker.codec import decode
-from broker.domain.subjects import DEADLETTERS, NOTIFICATIONS
+from broker.domain.subjects import DEADLETTERS, STUBS
 from broker.errors import BusError, RequestRefusedError, UndecodableBodyError
 from broker.runtime.deadletters import DeadLetters, Original
 from broker.runtime.embedded import nats_server
@@ -22,8 +22,11 @@ from broker.transport.connection import Connection, connect
 from broker.transport.ensure import ensure, ensure_consumers
 from broker.transport.publisher import Publisher, open_publisher
 from broker.transport.reader import StoredMessage, read_range
-from broker.transport.topology import CONVERSATIONS, DEADLETTER_STREAM, ConsumerSpec, linker_consumers
+from broker.transport.topology import DEADLETTER_STREAM, DELIVERIES, ConsumerSpec, service_consumers
 from tests.conftest import Eventually
+
+STUB_TOKEN = 8
+"""Where the stub stands in a run's subject."""
 
 Handle = Callable[[Original], Awaitable[None]]
 
@@ -32,24 +35,24 @@ class AnyFault(Exception):  # noqa: N818 - not an error of ours, which is the po
     """Something nobody foresaw."""
 
 
-def subject_of(org: str, session: str) -> str:
-    return f"{NOTIFICATIONS}.webchat.org.{org}.name.draftshop.sessionuuid.{session}.webchatmessagetype.message"
+def subject_of(org: str, stub: str) -> str:
+    return f"{STUBS}.org.{org}.service.test.stubref.{stub}.action.run"
 
 
 @pytest_asyncio.fixture
 async def consumer(connection: Connection, org: str) -> AsyncIterator[str]:
     """A durable consumer of this test's org alone."""
     name = f"test-{org}"
-    await ensure_consumers(connection, CONVERSATIONS, [ConsumerSpec(name, (f"*.*.{NOTIFICATIONS}.*.org.{org}.>",))])
+    await ensure_consumers(connection, DELIVERIES, [ConsumerSpec(name, f"*.*.{STUBS}.org.{org}.>")])
     yield name
-    await connection.ask(f"CONSUMER.DELETE.{CONVERSATIONS}.{name}")
+    await connection.ask(f"CONSUMER.DELETE.{DELIVERIES}.{name}")
 
 
 @asynccontextmanager
 async def working(connection: Connection, publisher: Publisher, handle: Handle, *consumers: str) -> AsyncIterator[None]:
     """A worker that handles until the end of the block, and then stops in good order."""
     stop = asyncio.Event()
-    work = Work(CONVERSATIONS, consumers, handle, token_after("sessionuuid"))
+    work = Work(DELIVERIES, consumers, handle, token_after("stubref"))
     task = asyncio.create_task(consume(connection, work, DeadLetters(publisher), stop))
     try:
         yield
@@ -63,32 +66,32 @@ async def dead_letters(connection: Connection, org: str) -> list[StoredMessage]:
 
 
 async def unsettled(connection: Connection, consumer: str) -> int:
-    info = await connection.ask(f"CONSUMER.INFO.{CONVERSATIONS}.{consumer}")
+    info = await connection.ask(f"CONSUMER.INFO.{DELIVERIES}.{consumer}")
     return int(info["num_ack_pending"]) + int(info["num_pending"])
 
 
-async def test_each_session_is_handled_in_order_and_acknowledged(
+async def test_each_stub_is_handled_in_order_and_acknowledged(
     connection: Connection, publisher: Publisher, consumer: str, org: str, eventually: Eventually
 ) -> None:
     seen: dict[str, list[int]] = defaultdict(list)
-    sessions = [str(uuid4()) for _ in range(10)]
+    stubs = [str(uuid4()) for _ in range(10)]
 
     async def handle(original: Original) -> None:
         await asyncio.sleep(0)
-        seen[original.subject.split(".")[9]].append(int(original.data))
+        seen[original.subject.split(".")[STUB_TOKEN]].append(int(original.data))
 
     for number in range(500):
-        await (await publisher.submit(subject_of(org, sessions[number % 10]), b"%d" % number))
+        await (await publisher.submit(subject_of(org, stubs[number % 10]), b"%d" % number))
     async with working(connection, publisher, handle, consumer):
 
         async def all_done() -> bool:
             return await unsettled(connection, consumer) == 0
 
         await eventually(all_done)
-    assert seen == {session: list(range(index, 500, 10)) for index, session in enumerate(sessions)}
+    assert seen == {stub: list(range(index, 500, 10)) for index, stub in enumerate(stubs)}
 
 
-async def test_a_failure_that_may_pass_is_tried_again_in_place_and_holds_up_its_own_session_only(
+async def test_a_failure_that_may_pass_is_tried_again_in_place_and_holds_up_its_own_stub_only(
     connection: Connection, publisher: Publisher, consumer: str, org: str, eventually: Eventually
 ) -> None:
     done: list[bytes] = []
@@ -102,8 +105,8 @@ async def test_a_failure_that_may_pass_is_tried_again_in_place_and_holds_up_its_
         done.append(original.data)
 
     slow, quick = str(uuid4()), str(uuid4())
-    for session, body in ((slow, b"a1"), (slow, b"a2"), (quick, b"b1")):
-        await publisher.store(subject_of(org, session), body)
+    for stub, body in ((slow, b"a1"), (slow, b"a2"), (quick, b"b1")):
+        await publisher.store(subject_of(org, stub), body)
     async with working(connection, publisher, handle, consumer):
         await eventually(lambda: len(done) == 3)
     assert done == [b"b1", b"a1", b"a2"]
@@ -138,9 +141,9 @@ async def test_a_poison_message_becomes_one_dead_letter_and_stops_nobody(
             raise failure
         done.append(original.data)
 
-    session = str(uuid4())
+    stub = str(uuid4())
     for body in (b"before", b"poison", b"after"):
-        await publisher.store(subject_of(org, session), body, {"Heimdall-Stub": "demo.A"})
+        await publisher.store(subject_of(org, stub), body, {"Heimdall-Stub": "demo.A"})
     async with working(connection, publisher, handle, consumer):
         await eventually(lambda: done == [b"before", b"after"])
 
@@ -156,6 +159,29 @@ async def test_a_poison_message_becomes_one_dead_letter_and_stops_nobody(
     assert "secret" not in str(kept)
 
 
+async def test_what_is_skipped_is_acknowledged_and_never_handled(
+    connection: Connection, publisher: Publisher, consumer: str, org: str, eventually: Eventually
+) -> None:
+    done: list[bytes] = []
+
+    async def handle(original: Original) -> None:
+        done.append(original.data)
+
+    for body in (b"skip", b"take"):
+        await publisher.store(subject_of(org, "A"), body)
+    stop = asyncio.Event()
+    work = Work(DELIVERIES, (consumer,), handle, token_after("stubref"), lambda delivery: delivery.data == b"skip")
+    task = asyncio.create_task(consume(connection, work, DeadLetters(publisher), stop))
+
+    async def all_done() -> bool:
+        return await unsettled(connection, consumer) == 0
+
+    await eventually(all_done)
+    stop.set()
+    await task
+    assert done == [b"take"]
+
+
 async def test_a_stop_finishes_what_runs_and_leaves_the_rest_to_the_next_start(
     connection: Connection, publisher: Publisher, consumer: str, org: str, eventually: Eventually
 ) -> None:
@@ -167,9 +193,9 @@ async def test_a_stop_finishes_what_runs_and_leaves_the_rest_to_the_next_start(
         await gate.wait()
         done.append(original.data)
 
-    session = str(uuid4())
+    stub = str(uuid4())
     for number in range(3):
-        await publisher.store(subject_of(org, session), b"%d" % number)
+        await publisher.store(subject_of(org, stub), b"%d" % number)
     async with working(connection, publisher, slow, consumer):
         await begun.wait()
         asyncio.get_running_loop().call_later(0.1, gate.set)
@@ -182,7 +208,7 @@ async def test_a_consumer_that_does_not_exist_ends_the_worker(connection: Connec
     async def handle(_: Original) -> None:
         pass
 
-    work = Work(CONVERSATIONS, ("nobody",), handle, token_after("sessionuuid"))
+    work = Work(DELIVERIES, ("nobody",), handle, token_after("stubref"))
     with pytest.raises(RequestRefusedError, match="consumer not found"):
         await consume(connection, work, DeadLetters(publisher), asyncio.Event())
 
@@ -191,22 +217,24 @@ async def test_a_killed_server_loses_reorders_and_hides_nothing(
     tmp_path: Path, org: str, eventually: Eventually
 ) -> None:
     firsts: dict[str, list[int]] = defaultdict(list)
-    sessions = [str(uuid4()) for _ in range(20)]
+    stubs = [str(uuid4()) for _ in range(20)]
 
     async def handle(original: Original) -> None:
-        session = original.subject.split(".")[9]
-        if (number := int(original.data)) not in firsts[session]:
-            firsts[session].append(number)
+        stub = original.subject.split(".")[STUB_TOKEN]
+        if (number := int(original.data)) not in firsts[stub]:
+            firsts[stub].append(number)
 
     async with nats_server(tmp_path) as own, connect(own.url, name="test") as connection:
         await ensure(connection)
-        consumers = [spec.name for spec in linker_consumers()]
+        specs = service_consumers(org, "test")
+        await ensure_consumers(connection, DELIVERIES, specs)
+        consumers = [spec.name for spec in specs]
         async with open_publisher(connection) as publisher, working(connection, publisher, handle, *consumers):
             for number in range(1_000):
                 if number in {300, 700}:
                     await own.kill()
                     await own.start()
                     await connection.wait_connected()
-                await publisher.store(subject_of(org, sessions[number % 20]), b"%d" % number)
+                await publisher.store(subject_of(org, stubs[number % 20]), b"%d" % number)
             await eventually(lambda: sum(map(len, firsts.values())) == 1_000, within_s=10)
-    assert firsts == {session: list(range(index, 1_000, 20)) for index, session in enumerate(sessions)}
+    assert firsts == {stub: list(range(index, 1_000, 20)) for index, stub in enumerate(stubs)}

@@ -124,14 +124,14 @@ async def test_delivery_goes_on_soon_after_the_server_is_back(
 
 async def only_consumer(server: EmbeddedServer, session: str, org: str) -> None:
     async with connect(server.url, name="test-topology") as connection:
-        await ensure_consumers(connection, CONVERSATIONS, [ConsumerSpec("only", (f"*.*.{subject_of(org, session)}",))])
+        await ensure_consumers(connection, CONVERSATIONS, [ConsumerSpec("only", f"*.*.{subject_of(org, session)}")])
 
 
 @pytest_asyncio.fixture
 async def consumer(connection: Connection, org: str) -> AsyncIterator[str]:
     """A durable consumer of this test's org alone, on the session's server."""
     name = f"test-{org}"
-    spec = ConsumerSpec(name, (f"*.*.{NOTIFICATIONS}.*.org.{org}.>",))
+    spec = ConsumerSpec(name, f"*.*.{NOTIFICATIONS}.*.org.{org}.>")
     await ensure_consumers(connection, CONVERSATIONS, [spec])
     yield name
     await connection.ask(f"CONSUMER.DELETE.{CONVERSATIONS}.{name}")
@@ -281,7 +281,7 @@ async def test_a_consumer_that_is_made_anew_is_taken_again(
 
     async with PullLoop(connection, CONVERSATIONS, consumer, accept):
         await connection.ask(f"CONSUMER.DELETE.{CONVERSATIONS}.{consumer}")
-        spec = ConsumerSpec(consumer, (f"*.*.{NOTIFICATIONS}.*.org.{org}.>",))
+        spec = ConsumerSpec(consumer, f"*.*.{NOTIFICATIONS}.*.org.{org}.>")
         await ensure_consumers(connection, CONVERSATIONS, [spec])
         await store(connection, org, 1)
         await eventually(lambda: seen == [b"0"], within_s=15)

@@ -13,7 +13,15 @@ from broker.runtime.embedded import EmbeddedServer, nats_server
 from broker.transport.connection import Connection, connect
 from broker.transport.ensure import ensure
 from broker.transport.publisher import Publisher
-from broker.transport.topology import BUCKETS, CONVERSATIONS, DELIVERIES, PARTITIONS, STREAMS, stream_of
+from broker.transport.topology import (
+    BUCKETS,
+    CONVERSATIONS,
+    DELIVERIES,
+    PARTITIONS,
+    SERVICE_PARTITIONS,
+    STREAMS,
+    stream_of,
+)
 
 SAMPLES = 60
 
@@ -75,7 +83,7 @@ async def test_the_partition_of_a_delivery_agrees_with_the_server(
     for number in range(SAMPLES):
         subject = f"{STUBS}.org.{org}.service.demo.stubref.R-{number}.action._create"
         stored = await publisher.store(subject, b"{}")
-        expected = f"p.{partition_of((org, 'demo', f'R-{number}'), PARTITIONS)}.{subject}"
+        expected = f"p.{partition_of((org, 'demo', f'R-{number}'), SERVICE_PARTITIONS)}.{subject}"
         assert await stored_subject(connection, DELIVERIES, stored.sequence) == expected
 
 
