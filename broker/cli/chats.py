@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from broker.cli.asking import ask
+from broker.cli.bus import ask
 from broker.cli.options import DEMO_ORG, AsJson, NatsUrl, Org, nats_url_of, org_of
 from broker.cli.terminal import Columns, Terminal, note, one_line
 from broker.domain.ids import Stub, branch_name, new_chat_name

@@ -21,6 +21,7 @@ from broker.cli.stack import ensure_topology, running, wait_ready
 from broker.cli.terminal import note
 from broker.errors import PortTakenError
 from broker.runtime.embedded import free_port, nats_server
+from broker.runtime.settings import Settings, load
 from broker.runtime.signals import stop_on_signals
 
 NAME = "dev"
@@ -67,12 +68,12 @@ def command(
 
 
 async def _run(wanted: Wanted) -> None:
-    folder = wanted.folder
+    folder, settings = wanted.folder, load(Settings)
     with folder.claimed():
         web_port = _port(wanted.port, WEBCHAT_PORT, "the demo page", "--port")
         nats_port = _port(wanted.nats_port, NATS_PORT, "the NATS server", "--nats-port")
         async with stop_on_signals() as stop, nats_server(folder.server_dir, port=nats_port) as server:
-            await ensure_topology(server.url)
+            await ensure_topology(server.url, settings)
             children = [Child(plan, folder.logs_dir, note) for plan in plans(wanted, server.url, web_port)]
             page_url = f"http://127.0.0.1:{web_port}{PAGE_PATH}"
             async with running(server, children, note):

@@ -13,12 +13,12 @@ import typer
 from rich.live import Live
 from rich.text import Text
 
+from broker.cli.bus import connected
 from broker.cli.event_line import SESSION_SHOWN
 from broker.cli.live_links import LiveLink, live_links
-from broker.cli.options import DEMO_ORG, ROLE, AsJson, NatsUrl, Org, nats_url_of, org_of
+from broker.cli.options import DEMO_ORG, AsJson, NatsUrl, Org, nats_url_of, org_of
 from broker.cli.terminal import Columns, Terminal, date_and_time, duration, note
 from broker.domain.ids import OrgId, Stub
-from broker.transport.connection import connect
 from broker.transport.publisher import open_publisher
 from broker.transport.records import Records
 from broker.transport.topology import STUBSESSIONS
@@ -72,7 +72,7 @@ async def _watch_as_json(records: Records, org: OrgId, stub: Stub | None, out: T
 
 @contextlib.asynccontextmanager
 async def _bucket(url: str) -> AsyncIterator[Records]:
-    async with connect(url, name=ROLE) as connection, open_publisher(connection) as publisher:
+    async with connected(url) as connection, open_publisher(connection) as publisher:
         yield Records(connection, publisher, STUBSESSIONS)
 
 

@@ -10,8 +10,6 @@ from broker.cli.dev_folder import running_nats_url
 from broker.domain.ids import OrgId, org_id
 
 DEMO_ORG = "0f6c2f58-8f43-5a0e-9b7e-2f1b6a1d7c90"
-ROLE = "developer"
-"""How the server shows our connections, and what the names of our inboxes begin with."""
 DEFAULT_NATS_URL = "nats://127.0.0.1:4222"
 
 NatsUrl = Annotated[

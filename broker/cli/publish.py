@@ -9,7 +9,8 @@ from uuid import uuid4
 import typer
 from rich.text import Text
 
-from broker.cli.options import ROLE, AsJson, NatsUrl, nats_url_of
+from broker.cli.bus import connected
+from broker.cli.options import AsJson, NatsUrl, nats_url_of
 from broker.cli.publish_checks import check_body, decoded, read_body, refuse_reserved
 from broker.cli.terminal import Terminal, one_line, printable
 from broker.codec import content_type, to_json
@@ -19,7 +20,6 @@ from broker.domain.ids import Stub, message_id
 from broker.domain.subjects import AnySubject, CommandSubject, SignalSubject
 from broker.domain.wire import Body
 from broker.transport.commands import request_command
-from broker.transport.connection import connect
 from broker.transport.publisher import open_publisher
 
 NAME = "publish"
@@ -63,7 +63,7 @@ def command(
 
 async def _send(url: str, parsed: AnySubject, subject: str, data: bytes, headers: Headers) -> Body:
     """What came of it: a reply, or where it was stored."""
-    async with connect(url, name=ROLE) as connection:
+    async with connected(url) as connection:
         match parsed:
             case CommandSubject():
                 return {"reply": await request_command(connection, parsed, data, headers=headers)}

@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.text import Text
 
-from broker.cli.asking import ask
+from broker.cli.bus import ask
 from broker.cli.options import DEMO_ORG, AsJson, NatsUrl, Org, nats_url_of, org_of
 from broker.cli.terminal import Terminal, note, one_line
 from broker.domain.wire import Body

@@ -12,6 +12,7 @@ from broker.cli.child import Child, Report
 from broker.errors import ServerFailedError
 from broker.runtime.embedded import EmbeddedServer
 from broker.runtime.retry import backoff_s
+from broker.runtime.settings import Settings
 from broker.transport.connection import connect
 from broker.transport.ensure import ensure
 
@@ -22,10 +23,10 @@ SERVER_STOP_WAIT_S = 0.8
 SLOW_START_S = 20.0
 
 
-async def ensure_topology(url: str) -> None:
+async def ensure_topology(url: str, settings: Settings) -> None:
     """Streams, buckets and consumers, before any worker asks for them."""
     async with connect(url, name="dev") as connection:
-        await ensure(connection)
+        await ensure(connection, replicas=settings.replicas, partitions=settings.partitions)
 
 
 @contextlib.asynccontextmanager

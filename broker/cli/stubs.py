@@ -10,14 +10,15 @@ import typer
 from rich.json import JSON
 from rich.text import Text
 
-from broker.cli.options import DEMO_ORG, ROLE, AsJson, NatsUrl, Org, nats_url_of, org_of
+from broker.cli.bus import connected
+from broker.cli.options import DEMO_ORG, AsJson, NatsUrl, Org, nats_url_of, org_of
 from broker.cli.terminal import Columns, Terminal, date_and_time, note, printable
 from broker.codec import decode, to_json
 from broker.domain.ids import OrgId, ServiceName, Stub, service_name
 from broker.domain.wire import Body, dump, validate
 from broker.errors import BackboneError, NotFoundError
 from broker.kit.records import StubRecord, stub_key, stubs_bucket
-from broker.transport.connection import Connection, connect
+from broker.transport.connection import Connection
 from broker.transport.publisher import open_publisher
 from broker.transport.records import Records
 from broker.transport.topology import stream_of
@@ -59,7 +60,7 @@ def command(
 
 
 async def _one(url: str, org: OrgId, stub: Stub) -> Kept:
-    async with connect(url, name=ROLE) as connection, open_publisher(connection) as publisher:
+    async with connected(url) as connection, open_publisher(connection) as publisher:
         if stub.service in await _services(connection):
             found = await Records(connection, publisher, stubs_bucket(stub.service)).read(stub_key(org, stub.ref))
             if found.value is not None:
@@ -70,7 +71,7 @@ async def _one(url: str, org: OrgId, stub: Stub) -> Kept:
 async def _all(url: str, org: OrgId, only: ServiceName | None) -> list[Kept]:
     """Newest first."""
     found: list[Kept] = []
-    async with connect(url, name=ROLE) as connection, open_publisher(connection) as publisher:
+    async with connected(url) as connection, open_publisher(connection) as publisher:
         for service in await _services(connection):
             if only not in (None, service):
                 continue

@@ -12,8 +12,9 @@ from typing import Annotated, Protocol
 
 import typer
 
+from broker.cli.bus import connected
 from broker.cli.event_line import EventLine, Seen
-from broker.cli.options import ROLE, AsJson, NatsUrl, nats_url_of, org_of
+from broker.cli.options import AsJson, NatsUrl, nats_url_of, org_of
 from broker.cli.tap_merge import Feed, Merge
 from broker.cli.tap_sources import Narrowing, Source, sources
 from broker.cli.terminal import Terminal, duration, note
@@ -21,7 +22,7 @@ from broker.domain.ids import session_id
 from broker.domain.patterns import Pattern, read_pattern
 from broker.domain.subjects import NOTIFICATIONS
 from broker.errors import NoStreamError, RequestRefusedError
-from broker.transport.connection import Connection, connect
+from broker.transport.connection import Connection
 from broker.transport.reader import LogReader, StoredMessage
 
 NAME = "tap"
@@ -109,7 +110,7 @@ def _since(text: str) -> float | None:
 async def _watch(url: str, wanted: tuple[Source, ...], narrowing: Narrowing, view: View, out: Terminal) -> None:
     merge = Merge()
     shown = 0
-    async with connect(url, name=ROLE) as connection, _reading(connection, merge, wanted, view.since_s):
+    async with connected(url) as connection, _reading(connection, merge, wanted, view.since_s):
         while view.count is None or shown < view.count:
             seen = await merge.next()
             if seen is None:
