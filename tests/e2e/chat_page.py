@@ -73,7 +73,11 @@ class ChatPage:
 
     async def connected(self) -> None:
         """Wait until the window says so."""
-        await expect(self.status).to_have_text("Connected", timeout=SHOWN_WAIT_MS)
+        await self.expect_status("Connected")
+
+    async def expect_status(self, words: str) -> None:
+        """Wait until the words under the title hold these."""
+        await expect(self.status).to_contain_text(words, timeout=SHOWN_WAIT_MS)
 
     async def say(self, text: str) -> None:
         """Write a message and send it; it may wait for a connection."""

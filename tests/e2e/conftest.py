@@ -11,8 +11,9 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, async_playwright
 
+from broker.cli.options import DEMO_ORG
 from tests.conftest import TIME_FACTOR
-from tests.e2e.chat_page import DEMO_CHAT, DEMO_ORG, ChatPage
+from tests.e2e.chat_page import DEMO_CHAT, ChatPage
 from tests.e2e.stack import Stack
 from tests.e2e.stub import Shop, open_shop
 from tests.e2e.tap import Tap, tapping
@@ -60,7 +61,8 @@ async def browser(chromium_path: str) -> AsyncIterator[Browser]:
 
 
 @contextlib.contextmanager
-def _running(stack: Stack) -> Iterator[Stack]:
+def running(stack: Stack) -> Iterator[Stack]:
+    """Start a stack, and end it however the block leaves it."""
     try:
         stack.start()
         yield stack
@@ -71,23 +73,23 @@ def _running(stack: Stack) -> Iterator[Stack]:
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory, chromium_path: str) -> Iterator[Stack]:
     """The stack that most tests share: nothing in it is killed."""
-    with _running(Stack(tmp_path_factory.mktemp("stack"))) as running:
-        yield running
+    with running(Stack(tmp_path_factory.mktemp("stack"))) as started:
+        yield started
 
 
 @pytest.fixture(scope="session")
 def short_stack(tmp_path_factory: pytest.TempPathFactory, chromium_path: str) -> Iterator[Stack]:
     """A stack whose links last a few seconds."""
     hours = f"{SHORT_LINK_HOURS:g}"
-    with _running(Stack(tmp_path_factory.mktemp("short"), "--link-hours", hours)) as running:
-        yield running
+    with running(Stack(tmp_path_factory.mktemp("short"), "--link-hours", hours)) as started:
+        yield started
 
 
 @pytest.fixture
 def own_stack(tmp_path_factory: pytest.TempPathFactory, chromium_path: str) -> Iterator[Stack]:
     """A stack for one test, to kill and to restart."""
-    with _running(Stack(tmp_path_factory.mktemp("own"))) as running:
-        yield running
+    with running(Stack(tmp_path_factory.mktemp("own"))) as started:
+        yield started
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

@@ -100,6 +100,13 @@ class Stack:
         process.wait(timeout=END_WAIT_S * TIME_FACTOR)
         return time.monotonic() - began_s
 
+    def kill_all(self) -> None:
+        """kill -9 `heimdall dev` itself; what it started has to notice."""
+        process = self._running()
+        process.kill()
+        process.wait()
+        (self.data_dir / STATE_FILE).unlink()  # it says when the next one is ready
+
     def end(self) -> None:
         """End it however it is now."""
         if self._process is not None and self._process.poll() is None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 from playwright.async_api import expect
 
+from broker.cli.options import DEMO_ORG
 from tests.conftest import poll
-from tests.e2e.chat_page import CREATED, DEMO_CHAT, DEMO_ORG, FROM_VISITOR, TO_VISITOR, UPDATED, WELCOME, talk
+from tests.e2e.chat_page import CREATED, DEMO_CHAT, FROM_VISITOR, TO_VISITOR, UPDATED, WELCOME, talk
 from tests.e2e.conftest import NewVisitor
 from tests.e2e.stack import Stack
 from tests.e2e.tap import Tap
