@@ -87,7 +87,9 @@ def decoded(data: bytes) -> Body:
     try:
         return decode(data)
     except UndecodableBodyError as error:
-        raise UndecodableBodyError(len(data), _place_of_mistake(data)) from error
+        if (mistake := _mistake_in_json(data)) is None:
+            raise
+        raise UndecodableBodyError(len(data), mistake) from error
 
 
 def refuse_reserved(text: str, subject: AnySubject) -> None:
@@ -170,9 +172,12 @@ def _sender_of(body: Body) -> Stub | None:
     return None if found is None else Stub.parse(found)
 
 
-def _place_of_mistake(data: bytes) -> str:
+def _mistake_in_json(data: bytes) -> str | None:
+    """What is wrong with it as JSON, and where; None if nothing is."""
     try:
-        json.loads(data)
-    except ValueError as error:
-        return str(error) if isinstance(error, json.JSONDecodeError) else "not even UTF-8 text"
-    return "it is JSON, but no object: write it as {...}"
+        found = json.loads(data)
+    except json.JSONDecodeError as error:
+        return str(error)
+    except (ValueError, RecursionError):
+        return None
+    return None if isinstance(found, dict) else "it is JSON, but no object: write it as {...}"
