@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 import structlog
-from structlog.contextvars import bound_contextvars
+from structlog.contextvars import bind_contextvars
 
 from broker.errors import BackboneError, BusError
 from broker.runtime.deadletters import DeadLetters, Original
@@ -126,18 +126,19 @@ class Settler:
 
     async def settle(self, delivery: Delivery) -> None:
         """Never raises; the dead letter is stored before the original is given up, so a crash repeats it."""
-        with bound_contextvars(stream=self._stream, sequence=delivery.sequence):
-            begun_s = time.perf_counter()
-            handled = await self._repeat(delivery, self._handle)
-            if handled.stale:
-                return
-            if handled.failure is not None:
-                await self._set_aside(delivery, handled.failure, handled.attempts)
-            else:
-                with contextlib.suppress(BusError):  # it comes again, and is seen to be done
-                    await delivery.ack()
-                self._acknowledged.inc()
-            self._took.observe(time.perf_counter() - begun_s)
+        # Each lane is a task with a context of its own, so nothing needs to be unbound.
+        bind_contextvars(stream=self._stream, sequence=delivery.sequence)
+        begun_s = time.perf_counter()
+        handled = await self._repeat(delivery, self._handle)
+        if handled.stale:
+            return
+        if handled.failure is not None:
+            await self._set_aside(delivery, handled.failure, handled.attempts)
+        else:
+            with contextlib.suppress(BusError):  # it comes again, and is seen to be done
+                await delivery.ack()
+            self._acknowledged.inc()
+        self._took.observe(time.perf_counter() - begun_s)
 
     async def _repeat(self, delivery: Delivery, step: Handle) -> _Outcome:
         """Run a step until it succeeds, or fails for good, or the delivery comes anew (to us or to another)."""
