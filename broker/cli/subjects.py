@@ -15,6 +15,10 @@ from broker.contract.row import AREAS, Row
 from broker.contract.rows import ROWS
 from broker.domain.patterns import read_pattern
 
+_CHAT = "stubber.systems.notifications.<channel>.org.<org>.name.<chat>"
+SHORT = {"P": _CHAT, "S": "P.sessionuuid.<session>"}
+"""What the list writes for the beginning that most subjects share."""
+
 app = typer.Typer(invoke_without_command=True)
 
 
@@ -31,12 +35,15 @@ def list_subjects(context: typer.Context, *, as_json: AsJson = False) -> None:
         for row in ROWS:
             out.record(_record(row))
         return
+    for letter, meaning in SHORT.items():
+        out.text(Text.assemble((f"{letter} = ", "bold"), meaning))
     for area, (title, _) in AREAS.items():
-        rows = [row for row in ROWS if row.area == area]
-        out.row(Text(title, "bold yellow"))
-        for row in rows:
-            out.row(Text.assemble("  ", (f"{row.name:<24}", "bold cyan"), (row.stream, "dim"), "  ", row.meaning))
-            out.aside(row.template)
+        out.row(Text(f"\n{title}", "bold yellow"))
+        for row in [row for row in ROWS if row.area == area]:
+            publishers = ", ".join(row.publishers)
+            start = (f"  {row.name:<22}", "bold cyan"), f"{publishers} to {row.stream}", ("  ", "")
+            out.row(Text.assemble(*start, row.meaning.replace("`", "'")))
+            out.aside(_shortened(row.template))
 
 
 @app.command("check")
@@ -72,7 +79,11 @@ def _show(explained: Explained, out: Terminal) -> None:
     for heading, fact in explained.facts:
         out.text(Text.assemble("  ", (f"{heading:<14}", "bold yellow"), one_line(fact)))
     for row in explained.rows:
-        out.row(Text.assemble("  ", (f"{row.name:<14}", "bold cyan"), row.meaning))
+        out.row(Text.assemble("  ", (f"{row.name:<22}", "bold cyan"), row.meaning.replace("`", "'")))
+
+
+def _shortened(template: str) -> str:
+    return template.replace(_CHAT, "P").replace(SHORT["S"], "S")
 
 
 def _style(meaning: str) -> str:
