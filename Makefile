@@ -74,10 +74,10 @@ endef
 
 # One line that counts on a terminal, nothing in a pipe.
 define progress
-awk -v total="$$total" -v terminal="$$([ -t 1 ] && echo 1 || true)" \
-    'terminal && /^Collecting/ { printf "\r  %3d of %d  %-40.40s", ++n, total, $$2; fflush() } \
-     terminal && /^Installing/ { printf "\r  unpacking %d packages %-30s", total, ""; fflush() } \
-     END { if (terminal) printf "\r%-60s\r", "" }'
+{ if [ -t 1 ]; then count=0; while read -r word name _; do case "$$word" in \
+    Collecting) count=$$((count + 1)); printf '\r  %3d of %d  %-40.40s' $$count $$total "$$name" ;; \
+    Installing) printf '\r  unpacking %d packages %-30s' $$total ' ' ;; \
+  esac; done; printf '\r%-60s\r' ' '; else cat >/dev/null; fi; }
 endef
 
 define compile
