@@ -93,7 +93,8 @@ class Webchat:
     async def browser(self, origin: str | None = None) -> AsyncIterator[Browser]:
         """One more browser."""
         url = f"ws://127.0.0.1:{self.port}/webchat/socket"
-        async with connect(url, origin=origin, compression=None) as socket:  # type: ignore[arg-type] # a plain str is one
+        # Without a bound on what is unread, a browser that leaves in the middle of a stream closes at once.
+        async with connect(url, origin=origin, compression=None, max_queue=None) as socket:  # type: ignore[arg-type] # a plain str is one
             yield Browser(socket, self.org)
 
     async def notify(self, session: str, *, path: ChatPath | None = None, **members: object) -> Stored:
