@@ -21,14 +21,11 @@ from broker.transport.publisher import Publisher, open_publisher
 from broker.transport.pull import Delivery, PullLoop
 from broker.transport.topology import CONVERSATIONS, ConsumerSpec, linker_consumers
 from tests.conftest import Eventually
+from tests.integration.transport.conftest import store, subject_of
 
 SESSIONS = 40
 MESSAGES = 12_000
 KILLS = 3
-
-
-def subject_of(org: str, session: str) -> str:
-    return f"{NOTIFICATIONS}.webchat.org.{org}.name.draftshop.sessionuuid.{session}.webchatmessagetype.message"
 
 
 @pytest_asyncio.fixture
@@ -125,22 +122,6 @@ async def test_delivery_goes_on_soon_after_the_server_is_back(
 async def only_consumer(server: EmbeddedServer, session: str, org: str) -> None:
     async with connect(server.url, name="test-topology") as connection:
         await ensure_consumers(connection, CONVERSATIONS, [ConsumerSpec("only", f"*.*.{subject_of(org, session)}")])
-
-
-@pytest_asyncio.fixture
-async def consumer(connection: Connection, org: str) -> AsyncIterator[str]:
-    """A durable consumer of this test's org alone, on the session's server."""
-    name = f"test-{org}"
-    spec = ConsumerSpec(name, f"*.*.{NOTIFICATIONS}.*.org.{org}.>")
-    await ensure_consumers(connection, CONVERSATIONS, [spec])
-    yield name
-    await connection.ask(f"CONSUMER.DELETE.{CONVERSATIONS}.{name}")
-
-
-async def store(connection: Connection, org: str, count: int) -> None:
-    async with open_publisher(connection) as publisher:
-        for number in range(count):
-            await publisher.store(subject_of(org, str(uuid4())), b"%d" % number)
 
 
 async def test_what_was_not_acknowledged_comes_again_in_order_at_the_next_take(
