@@ -187,3 +187,11 @@ async def test_check_41_the_same_event_sent_twice_runs_the_action_once(chat: Cha
     again = await chat.publish(conversation.subject(Kind.MESSAGE), body, message_id=f"{conversation.session}-x")
     assert first == again
     await chat.expect_runs(1)
+
+
+async def test_an_unknown_type_under_a_session_is_kept_with_its_reason(chat: Chat) -> None:
+    conversation = chat.conversation()
+    body = chat.visitor_body(conversation, webchat_message={"type": "text", "value": "hi"})
+    await chat.publish(f"{conversation.prefix}.webchatmessagetype.mesage", body)
+    letter = await chat.expect_dead("bad_subject")
+    assert "firstmessage" in letter["detail"]
