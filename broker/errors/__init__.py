@@ -1,0 +1,104 @@
+"""The whole error hierarchy, by what went wrong; imports nothing of ours.
+
+A folder, not one file: the catalogue is longer than a file should be, and each group is one idea.
+"""
+
+from broker.errors.bodies import (
+    BodyError,
+    BodyTooLargeError,
+    InvalidBodyError,
+    UndecodableBodyError,
+    UnencodableBodyError,
+)
+from broker.errors.bus import (
+    BusError,
+    ConflictError,
+    JetStreamMissingError,
+    NoAnswerError,
+    NoStreamError,
+    PermissionRefusedError,
+    PublishRefusedError,
+    PublishTimedOutError,
+    RequestRefusedError,
+    ServerFailedError,
+    ServerTooOldError,
+    ServerUnreachableError,
+    TopologyError,
+)
+from broker.errors.conversations import (
+    ForbiddenError,
+    NameTakenError,
+    NoSenderError,
+    NotFoundError,
+    UnknownChatError,
+    UnknownSessionError,
+)
+from broker.errors.grammar import (
+    GrammarError,
+    InvalidNameError,
+    InvalidPatternError,
+    InvalidSubjectError,
+)
+from broker.errors.programs import (
+    DataFolderTakenError,
+    DataFolderUnusableError,
+    NoLinkerError,
+    PortTakenError,
+    ReservedSubjectError,
+    SettingsError,
+    UnknownWorkerError,
+)
+from broker.errors.root import (
+    BackboneError,
+    shorten,
+)
+from broker.errors.services import (
+    ActionMissingError,
+    CommandRefusedError,
+    NoConversationError,
+    UnknownStubError,
+)
+
+__all__ = [
+    "ActionMissingError",
+    "BackboneError",
+    "BodyError",
+    "BodyTooLargeError",
+    "BusError",
+    "CommandRefusedError",
+    "ConflictError",
+    "DataFolderTakenError",
+    "DataFolderUnusableError",
+    "ForbiddenError",
+    "GrammarError",
+    "InvalidBodyError",
+    "InvalidNameError",
+    "InvalidPatternError",
+    "InvalidSubjectError",
+    "JetStreamMissingError",
+    "NameTakenError",
+    "NoAnswerError",
+    "NoConversationError",
+    "NoLinkerError",
+    "NoSenderError",
+    "NoStreamError",
+    "NotFoundError",
+    "PermissionRefusedError",
+    "PortTakenError",
+    "PublishRefusedError",
+    "PublishTimedOutError",
+    "RequestRefusedError",
+    "ReservedSubjectError",
+    "ServerFailedError",
+    "ServerTooOldError",
+    "ServerUnreachableError",
+    "SettingsError",
+    "TopologyError",
+    "UndecodableBodyError",
+    "UnencodableBodyError",
+    "UnknownChatError",
+    "UnknownSessionError",
+    "UnknownStubError",
+    "UnknownWorkerError",
+    "shorten",
+]

@@ -1,0 +1,136 @@
+"""The bus: NATS said no, or nothing."""
+
+from __future__ import annotations
+
+from broker.errors.root import BackboneError
+
+SERVER_FAULT_STATUS = 500
+"""From here on the server failed, and may not the next time; below, the request is at fault."""
+
+
+class BusError(BackboneError):
+    """The server or the connection to it failed us."""
+
+    code = "bus"
+    retryable = True
+
+
+class ServerUnreachableError(BusError):
+    """Nobody answers at the address."""
+
+    code = "no_server"
+
+    def __init__(self, url: str) -> None:
+        super().__init__(f"no NATS server answers at {url}: start one with 'make dev', or set HEIMDALL_NATS_URL")
+
+
+class ServerTooOldError(BusError):
+    """The server lacks schedules or consumer resets."""
+
+    code = "server_too_old"
+    retryable = False
+
+    def __init__(self, url: str, found: str, *, expected: str) -> None:
+        super().__init__(f"the NATS server at {url} is {found}: at least {expected} is needed, upgrade it")
+
+
+class JetStreamMissingError(BusError):
+    """The server runs without JetStream."""
+
+    code = "no_jetstream"
+    retryable = False
+
+    def __init__(self, url: str) -> None:
+        super().__init__(
+            f"the NATS server at {url} has no JetStream: start it with 'jetstream {{}}' in its configuration"
+        )
+
+
+class PermissionRefusedError(BusError):
+    """The server refuses this user something that the worker needs."""
+
+    code = "permission_refused"
+    retryable = False
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(f"the NATS server refuses this user: {detail}; grant it as subjects.md lists for the role")
+
+
+class NoAnswerError(BusError):
+    """A request got no answer in time, or the connection broke while it waited."""
+
+    code = "no_answer"
+
+    def __init__(self, subject: str, *, problem: str) -> None:
+        super().__init__(f"the NATS server did not answer {subject}: {problem}")
+
+
+class RequestRefusedError(BusError):
+    """The server answered a request with an error."""
+
+    code = "request_refused"
+
+    def __init__(self, subject: str, status: int, err_code: int, description: str) -> None:
+        super().__init__(f"the NATS server refused {subject}: {description} ({err_code})")
+        self.status = status
+        self.err_code = err_code
+        self.retryable = status >= SERVER_FAULT_STATUS
+
+
+class TopologyError(BusError):
+    """A stream, bucket or consumer on the server is not what this version needs, and cannot be changed in place."""
+
+    code = "bad_topology"
+    retryable = False
+
+    def __init__(self, name: str, *, found: str, expected: str) -> None:
+        super().__init__(f"{name} exists with {found}, expected {expected}")
+
+
+class ServerFailedError(BusError):
+    """The embedded nats-server did not start, or ended."""
+
+    code = "server_failed"
+    retryable = False
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(f"nats-server cannot run: {problem}")
+
+
+class PublishTimedOutError(BusError):
+    """No acknowledgement came in time; the message may or may not be stored, so retry with the same id."""
+
+    code = "publish_timed_out"
+
+    def __init__(self, subject: str, *, timeout_s: float) -> None:
+        super().__init__(f"no acknowledgement for {subject} within {timeout_s:.1f} s")
+
+
+class PublishRefusedError(BusError):
+    """The stream answered with an error."""
+
+    code = "publish_refused"
+
+    def __init__(self, subject: str, status: int, err_code: int, description: str) -> None:
+        super().__init__(f"the stream refused {subject}: {description} ({err_code})")
+        self.status = status
+        self.err_code = err_code
+        self.retryable = status >= SERVER_FAULT_STATUS
+
+
+class ConflictError(BusError):
+    """Compare-and-set lost: somebody wrote in between. Read again and decide again."""
+
+    code = "conflict"
+
+    def __init__(self, key: str) -> None:
+        super().__init__(f"{key} was written by somebody else in between")
+
+
+class NoStreamError(BusError):
+    """No stream listens on the subject."""
+
+    code = "no_stream"
+
+    def __init__(self, subject: str) -> None:
+        super().__init__(f"no stream stores {subject}: run a worker once, it creates the streams")

@@ -1,0 +1,70 @@
+"""Settings and programs: what keeps a process from running, or a command from being done."""
+
+from __future__ import annotations
+
+from broker.errors.root import BackboneError, shorten
+
+
+class SettingsError(BackboneError):
+    """Settings that cannot be used; all problems at once, by variable name."""
+
+    code = "bad_settings"
+
+    def __init__(self, problems: tuple[str, ...]) -> None:
+        super().__init__("settings cannot be used: " + "; ".join(problems))
+        self.problems = problems
+
+
+class UnknownWorkerError(BackboneError):
+    """No worker has that name."""
+
+    code = "unknown_worker"
+
+    def __init__(self, name: str, *, known: tuple[str, ...]) -> None:
+        super().__init__(f"no worker is called {shorten(name)!r}: expected one of {', '.join(known)}")
+
+
+class DataFolderTakenError(BackboneError):
+    """Another `heimdall dev` runs on the same data."""
+
+    code = "data_folder_taken"
+
+    def __init__(self, folder: str) -> None:
+        super().__init__(f"another 'heimdall dev' runs on {folder}: end it, or name another folder with --data-dir")
+
+
+class DataFolderUnusableError(BackboneError):
+    """The data folder cannot be made or written."""
+
+    code = "data_folder_unusable"
+
+    def __init__(self, folder: str, problem: str) -> None:
+        super().__init__(f"the data folder {folder} cannot be used ({problem}): name another with --data-dir")
+
+
+class PortTakenError(BackboneError):
+    """Somebody else listens on the port that was asked for."""
+
+    code = "port_taken"
+
+    def __init__(self, port: int, *, option: str) -> None:
+        super().__init__(f"port {port} is taken: choose another with {option}, or leave the option away for a free one")
+
+
+class ReservedSubjectError(BackboneError):
+    """Only one worker may publish there; from anybody else it would be a lie."""
+
+    code = "reserved_subject"
+
+    def __init__(self, subject: str, *, writer: str, instead: str) -> None:
+        super().__init__(f"only {writer} publishes {shorten(subject, 200)!r}: {instead}")
+
+
+class NoLinkerError(BackboneError):
+    """Nobody answers commands."""
+
+    code = "no_linker"
+    retryable = True
+
+    def __init__(self, verb: str) -> None:
+        super().__init__(f"no linker is there to answer {verb!r}: start one with 'heimdall worker linker'")

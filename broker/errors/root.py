@@ -1,0 +1,19 @@
+"""The root of all our errors, and the one thing that their messages share."""
+
+from __future__ import annotations
+
+
+class BackboneError(Exception):
+    """Root of all our errors.
+
+    ``code`` is the word used in logs, dead letters, command replies and tests; ``retryable`` says whether the
+    same attempt may succeed later without anyone changing anything.
+    """
+
+    code = "backbone"
+    retryable = False
+
+
+def shorten(text: str, characters_max: int = 80) -> str:
+    """The text, cut so that a message stays one line."""
+    return text if len(text) <= characters_max else text[: characters_max - 1] + "…"
