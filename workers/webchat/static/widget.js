@@ -92,7 +92,7 @@ class StubberWebchat extends HTMLElement {
       failed: (id, reason) => view.messages.markFailed(id, reason),
       settings: (settings) => view.applySettings(settings),
       note: (text) => view.messages.note(text),
-      restarted: () => view.messages.note(LABELS.restarted),
+      restarted: () => view.messages.beginAnew(LABELS.restarted),
       replaying: (isReplaying) => view.messages.setReplaying(isReplaying),
       control: (event) => this.#runPageHandler(event),
       refused: (code, reason) => this.#refuse(code, reason),

@@ -6,8 +6,14 @@ import { Memory } from "./memory.js";
 const STORED_WAIT_MS = 10_000;
 const SEEN_DELAY_MS = 150;
 const TEXT_BYTES_MAX = 64 * 1024;
+/** A little under what the server takes: a larger frame would end the connection, again and again. */
+const FRAME_BYTES_MAX = 320 * 1024;
 /** The server does not know (any more) the session that we hold: begin a new one. */
 const SESSION_REFUSALS = new Set(["forbidden", "unknown_session"]);
+/** Not now: the server ends the connection, and we come back after a while as after any other loss. */
+const PASSING_REFUSALS = new Set(["too_many"]);
+
+function bytesOf(text) { return new TextEncoder().encode(text).length; }
 
 /** crypto.randomUUID exists on https and localhost only; a page inside a company may be neither. */
 function mintId() {
@@ -71,10 +77,10 @@ export class Conversation {
 
   /** The reason why the text cannot be taken; "" when it is on its way. `event` travels with it, if given. */
   say(text, event = null) {
-    if (new TextEncoder().encode(text).length > TEXT_BYTES_MAX) {
+    const frame = { frame: "say", id: mintId(), text, event, at_ms: Date.now() };
+    if (bytesOf(text) > TEXT_BYTES_MAX || bytesOf(JSON.stringify(frame)) > FRAME_BYTES_MAX) {
       return "This message is too long: at most 64 KiB.";
     }
-    const frame = { frame: "say", id: mintId(), text, event, at_ms: Date.now() };
     if (!this.#memory.keep(frame)) return "Too many messages are waiting. Please wait for the connection.";
     this.#showUnsent(frame);
     this.#dispatch(frame);
@@ -88,7 +94,10 @@ export class Conversation {
 
   typing() { if (this.#state === "online") this.#connection.send({ frame: "typing" }); }
 
-  #keepAndDispatch(frame) { if (this.#memory.keep(frame)) this.#dispatch(frame); }
+  #keepAndDispatch(frame) {
+    if (bytesOf(JSON.stringify(frame)) > FRAME_BYTES_MAX) console.warn("stubber-webchat: the event is too large");
+    else if (this.#memory.keep(frame)) this.#dispatch(frame);
+  }
 
   #hello() {
     const session = this.#memory.session;
@@ -180,7 +189,7 @@ export class Conversation {
     } else if (frame.id) {
       this.#memory.drop(frame.id);
       this.#listener.failed(frame.id, frame.message);
-    } else {
+    } else if (!PASSING_REFUSALS.has(frame.code)) {
       this.#listener.refused(frame.code, frame.message);
     }
   }

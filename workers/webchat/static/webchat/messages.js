@@ -72,6 +72,12 @@ export class Messages {
     this.scrollToEnd();
   }
 
+  /** Another session follows: what is shown stays above it, for its sequences may be of another log. */
+  beginAnew(text) {
+    for (const bubble of this.#log.querySelectorAll(".message:not([data-state=sending])")) bubble.dataset.sequence = 0;
+    this.note(text);
+  }
+
   /** Read out at once: without this the visitor cannot go on. */
   warn(text) {
     this.#log.querySelector(".warning")?.remove();
@@ -81,8 +87,7 @@ export class Messages {
 
   /** Before all else, whatever has been said since: the profile's own greeting. */
   setOpening(message) {
-    this.#log.querySelector(".opening")?.remove();
-    if (!message) return;
+    if (!message || this.#log.querySelector(".opening")) return;
     const bubble = this.#bubble({ ...message, sequence: 0 }, false);
     bubble.classList.add("opening");
     this.#log.prepend(bubble);
@@ -91,10 +96,12 @@ export class Messages {
 
   /** From here on somebody may be answering, unless the answer was faster than the word that it is stored. */
   markStored(id, sequence) {
+    const wasAtEnd = this.#isAtEnd();
     if (!this.#setState(id, "sent", LABELS.sent)) return;
     this.#byId.get(id).dataset.sequence = sequence;
     this.#place(this.#byId.get(id));
     if (this.#isAwaiting) this.#showTyping();
+    if (wasAtEnd) this.scrollToEnd();
   }
 
   markFailed(id, reason) { this.#setState(id, "failed", `${LABELS.failed}: ${reason}`); }
@@ -114,7 +121,6 @@ export class Messages {
     clearTimeout(this.#typingTimer);
     this.#typingTimer = setTimeout(() => this.hideTyping(), TYPING_MS_MAX);
     this.#typing.hidden = false;
-    this.scrollToEnd();
   }
 
   #bubble(message, own) {

@@ -153,7 +153,7 @@ h2 { overflow: hidden; font-size: 16px; font-weight: 650; line-height: 1.3; text
   border: 1px solid color-mix(in srgb, var(--text) 48%, var(--ground)); background: var(--ground);
 }
 .field:focus-within { border-color: var(--accent); box-shadow: 0 0 0 1px var(--accent); }
-.field:has(:disabled) { opacity: .55; }
+.field:has(textarea:disabled) { opacity: .55; }
 textarea {
   flex: 1; min-width: 0; height: 36px; padding: 7px 0; border: 0; outline: 0; background: none; resize: none;
   line-height: 22px; scrollbar-width: thin;
