@@ -20,7 +20,7 @@ TO_VISITOR = "to_visitor"
 FROM_VISITOR = "from_visitor"
 
 READ_MESSAGES = """nodes => nodes.map(node => [node.dataset.direction, node.querySelector('.body').innerText])"""
-READ_SESSION = """key => (JSON.parse(sessionStorage.getItem(key)) ?? {}).session?.sessionuuid ?? null"""
+READ_SESSION = """key => (JSON.parse(sessionStorage.getItem(key)) ?? {}).session ?? null"""
 
 
 class ChatPage:
@@ -91,11 +91,12 @@ class ChatPage:
             assert asyncio.get_running_loop().time() < deadline_s, f"the window shows {shown}, not {list(expected)}"
             await asyncio.sleep(POLL_S)
 
-    async def expect_last(self, text: str, *, count: int) -> None:
-        """Wait until there are so many messages, the last with this text."""
+    async def expect_last(self, text: str, *, count: int, exact: bool = True) -> None:
+        """Wait until there are so many messages, the last with this text, or with this text somewhere in it."""
         bubbles = self.page.get_by_test_id("message")
         await expect(bubbles).to_have_count(count, timeout=SHOWN_WAIT_MS)
-        await expect(bubbles.last.locator(".body")).to_have_text(text)
+        body = expect(bubbles.last.locator(".body"))
+        await (body.to_have_text(text) if exact else body.to_contain_text(text))
 
     async def messages(self) -> list[tuple[str, str]]:
         """What the window shows now, from top to bottom."""
@@ -116,13 +117,17 @@ class ChatPage:
 
         await poll(holds, SHOWN_WAIT_MS / 1000)
 
-    async def session(self) -> str:
-        """The session uuid that the tab keeps."""
+    async def kept(self) -> dict[str, str]:
+        """The session that the tab keeps, with the token that opens it again."""
         origin = self.page_url.rstrip("/")
         key = f"stubber-webchat {origin} {self.org} {self.chat}"
-        found = await self.page.evaluate(READ_SESSION, key)
+        found: dict[str, str] | None = await self.page.evaluate(READ_SESSION, key)
         assert found is not None, "the tab keeps no session"
-        return str(found)
+        return found
+
+    async def session(self) -> str:
+        """The session uuid that the tab keeps."""
+        return (await self.kept())["sessionuuid"]
 
 
 def talk(*texts: str) -> tuple[tuple[str, str], ...]:

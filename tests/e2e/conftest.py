@@ -14,6 +14,7 @@ from playwright.async_api import Browser, async_playwright
 from broker.cli.options import DEMO_ORG
 from tests.conftest import TIME_FACTOR
 from tests.e2e.chat_page import DEMO_CHAT, ChatPage
+from tests.e2e.site import Site, serving_site
 from tests.e2e.stack import Stack
 from tests.e2e.stub import Shop, open_shop
 from tests.e2e.tap import Tap, tapping
@@ -71,9 +72,17 @@ def running(stack: Stack) -> Iterator[Stack]:
 
 
 @pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory, chromium_path: str) -> Iterator[Stack]:
+def site(chromium_path: str) -> Iterator[Site]:
+    """A site of somebody else's, which the shared stack lets embed its chats."""
+    with serving_site() as served:
+        yield served
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory, site: Site) -> Iterator[Stack]:
     """The stack that most tests share: nothing in it is killed."""
-    with running(Stack(tmp_path_factory.mktemp("stack"))) as started:
+    settings = {"HEIMDALL_WEBCHAT_ALLOWED_ORIGINS": site.url}
+    with running(Stack(tmp_path_factory.mktemp("stack"), settings=settings)) as started:
         yield started
 
 

@@ -27,6 +27,15 @@ class Tap:
         """What happened in a session, in order."""
         return [event["kind"] for event in self.of(session)]
 
+    async def expect_in(self, org: str, kind: str) -> Record:
+        """Wait for the first event of this kind in an org."""
+
+        def found() -> list[Record]:
+            return [event for event in self.events if event["kind"] == kind and f".org.{org}." in event["subject"]]
+
+        await poll(found, 10.0)
+        return found()[0]
+
     async def expect(
         self, session: str, kind: str, holds: Callable[[Record], bool] = lambda _: True, *, within_s: float = 10.0
     ) -> Record:

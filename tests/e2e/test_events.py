@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from uuid import uuid4
+
 import pytest
 from playwright.async_api import expect
+from websockets.asyncio.client import connect
 
 from broker.domain.subjects import Kind
 from tests.e2e.chat_page import FROM_VISITOR
@@ -11,6 +14,7 @@ from tests.e2e.conftest import NewVisitor
 from tests.e2e.stack import Stack
 from tests.e2e.stub import Shop
 from tests.e2e.tap import Tap
+from tests.integration.webchat.conftest import Browser
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -130,3 +134,21 @@ async def test_blanks_are_not_sent_and_line_breaks_are_kept(
     first = await tap.expect(await visitor.session(), Kind.FIRSTMESSAGE)
     assert first["body"]["heimdall"]["webchat"]["webchat_message"]["value"] == "one\ntwo"
     await visitor.expect_messages((FROM_VISITOR, "one\ntwo"))
+
+
+@pytest.mark.check(41)
+async def test_check_41_a_message_sent_twice_is_acknowledged_twice_and_runs_once(
+    stack: Stack, tap: Tap, shop: Shop
+) -> None:
+    client_id = str(uuid4())
+    async with connect(stack.socket_url, compression=None) as socket:
+        browser = Browser(socket, shop.org)
+        welcome, _ = await browser.hello()
+        session = welcome["sessionuuid"]
+        await shop.notify(session, stubsession={"set_new_with_timeout_hours": 24})
+        await tap.expect(session, "linked")
+        answers = [await browser.say("once", client_id) for _ in range(2)]
+        await browser.say("the end")
+    await tap.expect(session, "run", lambda run: run["body"]["stubpost"]["message"] == "the end")
+    assert answers[0] == answers[1]
+    assert [run["body"]["stubpost"]["message"] for run in tap.of(session, "run")] == ["once", "the end"]
