@@ -367,6 +367,22 @@ def test_a_profile_that_gets_a_stub_meanwhile_gets_what_was_held_first(session: 
     )
 
 
+def test_the_time_of_holding_counts_from_the_first_held_message(session: Session) -> None:
+    session.apply(says(taken=[Kind.FIRSTMESSAGE]), 0)
+    session.apply(says(), 10)
+    session.apply(says(), 50_000)
+    assert session.state.held_until_ms == 60_010
+    session.apply(says(), 60_010)
+    assert session.state.held == (40,)
+
+
+def test_only_a_first_message_that_somebody_took_makes_the_rest_wait(session: Session) -> None:
+    session.apply(says(Kind.CONFIGURATION, taken=[Kind.CONFIGURATION]))
+    (aside,) = session.apply(says())
+    assert isinstance(aside, SetAside)
+    assert aside.code == "unrouted"
+
+
 def test_more_than_the_limit_is_not_held(session: Session) -> None:
     held(session, LIMITS.held_max)
     (aside,) = session.apply(says())

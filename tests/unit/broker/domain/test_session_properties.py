@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from broker.codec import decode, encode
@@ -44,7 +44,9 @@ TAKERS = tuple(
     for name in ("first", "second")
 )
 HOURS = [1e-9, 0.0001, 0.0002, 0.5, 1.0, 5.0]  # 0.0001 h are 360 ms
-STEPS_MS = [0, 0, 1, 359, 360, 361, 640, 999, 1_000, 1_800_000, 3_600_000, 7_200_000]
+STEPS_MS = [0, 0, 0, 0, 1, 1, 359, 360, 361, 640, 999, 1_000, 1_800_000, 3_600_000, 7_200_000]
+MANY = settings(max_examples=max(150, settings().max_examples))
+"""The states worth seeing (messages held, a link about to end) take several events in the right order."""
 
 
 @dataclass(frozen=True)
@@ -59,20 +61,27 @@ class Says:
         return VisitorEvent(self.kind, self.fallback, lambda kind: TAKERS if kind in self.taken else ())
 
 
-visitor_kinds = st.sampled_from(sorted(VISITOR_KINDS))
-says = st.builds(
-    Says,
-    st.one_of(st.sampled_from([Kind.FIRSTMESSAGE, Kind.MESSAGE]), visitor_kinds),
-    st.sampled_from([None, None, None, STUBS[2]]),
-    st.sampled_from([frozenset({Kind.FIRSTMESSAGE}), frozenset(), VISITOR_KINDS]),
-)
+def says(fallbacks: list[Stub | None]) -> st.SearchStrategy[Says]:
+    messages = st.sampled_from([Kind.FIRSTMESSAGE, Kind.MESSAGE])
+    return st.builds(
+        Says,
+        st.one_of(messages, messages, st.sampled_from(sorted(VISITOR_KINDS))),
+        st.sampled_from(fallbacks),
+        st.sampled_from([*[frozenset({Kind.FIRSTMESSAGE})] * 4, frozenset(), VISITOR_KINDS]),
+    )
+
+
+sets = st.builds(LinkSet, st.sampled_from(STUBS), st.sampled_from(HOURS), st.sampled_from([None, ActionName("answer")]))
 others: st.SearchStrategy[Event] = st.one_of(
-    st.builds(LinkSet, st.sampled_from(STUBS), st.sampled_from(HOURS), st.sampled_from([None, ActionName("answer")])),
+    sets,
+    sets,
     st.just(LinkDeleted()),
     st.just(NoChange()),
     st.builds(TimerFired, st.sampled_from(["link", "hold"]), st.integers(0, 60)),
 )
-logs = st.lists(st.tuples(st.sampled_from(STEPS_MS), st.one_of(says, says, others)), max_size=40)
+hours_of_talk = st.tuples(st.sampled_from(STEPS_MS), st.one_of(says([None]), says([None]), others))
+one_moment = st.tuples(st.sampled_from([0, 1, 400]), st.one_of(says([None, None, STUBS[2]]), others))
+logs = st.one_of(st.lists(hours_of_talk, max_size=25), st.lists(one_moment, min_size=6, max_size=15))
 Log = list[tuple[int, Says | Event]]
 
 
@@ -136,6 +145,7 @@ class Witness:
         link, live = fact.link, self.live
         assert link.epoch == self.sequence > max(self.linked, default=0)
         assert fact.replaces == (live.stub if live is not None and live.stub != link.stub else None)
+        assert 0 < link.timeout_hours <= LIMITS.timeout_hours_max
         assert fact.clamped == (link.timeout_hours == LIMITS.timeout_hours_max)
         if live is not None:
             self.replaced.add(live.epoch)
@@ -155,6 +165,8 @@ class Witness:
         assert link is None or self.now_ms < link.expires_at_ms, "a link outlived its deadline"
         if link is not None and not isinstance(event, LinkSet):
             assert link == before.link, "only a set makes or moves a link"
+        if isinstance(event, Says) and event.kind is Kind.ENDED:
+            assert link is None, "the session ended, its link did not"
         if link is not None:
             assert self.armed["link"] <= link.expires_at_ms, "nobody will remind us in time"
             assert self.state.held == (), "an owner, and messages still held"
@@ -199,6 +211,7 @@ def run(log: Log, *, timers: bool) -> Witness:
     return witness
 
 
+@MANY
 @given(logs)
 def test_no_interleaving_breaks_a_promise_while_no_timer_fires(log: Log) -> None:
     """Nobody sweeps: the fold tests deadlines by itself."""
@@ -210,6 +223,7 @@ def test_no_interleaving_breaks_a_promise_while_no_timer_fires(log: Log) -> None
     assert witness.wanting <= set(witness.ends)
 
 
+@MANY
 @given(logs)
 def test_with_timers_alone_every_link_ends_at_its_deadline_and_every_held_message_is_settled(log: Log) -> None:
     witness = run(log, timers=True)
@@ -220,6 +234,7 @@ def test_with_timers_alone_every_link_ends_at_its_deadline_and_every_held_messag
     assert set(witness.lateness_ms) <= {0}, "announced late although the timers were on time"
 
 
+@MANY
 @given(logs)
 def test_every_link_has_one_end_or_was_replaced_by_the_next(log: Log) -> None:
     witness = run(log, timers=True)
@@ -230,7 +245,8 @@ def test_every_link_has_one_end_or_was_replaced_by_the_next(log: Log) -> None:
         assert (epoch in witness.ended) != (epoch in witness.replaced)
 
 
-@given(logs, st.sampled_from(STEPS_MS), st.sampled_from(STEPS_MS), says)
+@MANY
+@given(logs, st.sampled_from(STEPS_MS), st.sampled_from(STEPS_MS), says([None]))
 def test_an_expired_link_never_comes_back_as_time_grows(log: Log, sooner_ms: int, more_ms: int, event: Says) -> None:
     witness = run(log, timers=False)
     state, now_ms = witness.state, witness.now_ms
@@ -243,6 +259,7 @@ def test_an_expired_link_never_comes_back_as_time_grows(log: Log, sooner_ms: int
         assert epoch_after(sooner_ms + more_ms) is None
 
 
+@MANY
 @given(logs)
 def test_the_same_log_gives_the_same_state_and_the_same_effects(log: Log) -> None:
     one, other = run(log, timers=True), run(log, timers=True)
