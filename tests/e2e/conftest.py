@@ -122,7 +122,8 @@ async def new_visitor(browser: Browser) -> AsyncIterator[NewVisitor]:
             stack: Stack, *, org: str = DEMO_ORG, chat: str = DEMO_CHAT, is_open: bool = True, **options: object
         ) -> ChatPage:
             size = {"width": VIEWPORT_WIDTH_PX, "height": VIEWPORT_HEIGHT_PX}
-            context = await browser.new_context(**{"viewport": size, **options})  # type: ignore[arg-type]  # Playwright's own long list
+            still = {"viewport": size, "reduced_motion": "reduce"}  # what moves has no place to measure
+            context = await browser.new_context(**{**still, **options})  # type: ignore[arg-type]  # Playwright's own long list
             contexts.push_async_callback(context.close)
             context.set_default_timeout(PAGE_WAIT_MS)
             page = await context.new_page()

@@ -155,7 +155,7 @@ async def test_on_a_phone_the_window_covers_the_page_and_nothing_scrolls_sideway
 
 
 async def test_full_screen_covers_the_page_and_gives_it_back(stack: Stack, new_visitor: NewVisitor) -> None:
-    visitor = await new_visitor(stack, reduced_motion="reduce")
+    visitor = await new_visitor(stack)
     small = await visitor.window.bounding_box()
     await visitor.page.get_by_role("button", name="Full screen").click()
     await expect(visitor.window).to_have_attribute("aria-modal", "true")
@@ -169,7 +169,7 @@ async def test_full_screen_covers_the_page_and_gives_it_back(stack: Stack, new_v
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 async def test_all_text_can_be_read_in_light_and_dark(stack: Stack, new_visitor: NewVisitor, scheme: str) -> None:
-    visitor = await new_visitor(stack, color_scheme=scheme, reduced_motion="reduce")
+    visitor = await new_visitor(stack, color_scheme=scheme)
     await visitor.say("hello")
     await visitor.expect_last(CREATED, count=3)
     await visitor.page.get_by_label("chat_name").fill("no such name!")

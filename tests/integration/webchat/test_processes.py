@@ -24,7 +24,7 @@ from tests.integration.webchat.conftest import CHAT, Frame, Webchat
 from tests.processes import free_port, wait_ready, worker_process
 from workers.webchat.settings import WebchatSettings
 
-STREAMED = 400
+STREAMED = 1_200
 STREAM_BATCH = 20
 VISITS = 6
 REPLAYED_MAX = 2_000
