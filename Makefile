@@ -31,8 +31,9 @@ check: $(VENV)/installed-test
 	@$(BIN)/ruff check --quiet
 	@$(BIN)/ruff format --check --quiet
 	@$(BIN)/mypy $(if $(V),,--no-error-summary)
-	@$(BIN)/lint-imports $(if $(V),--verbose,| tail -n 3)
+	@said=$$($(BIN)/lint-imports 2>&1) || { echo "$$said" >&2; exit 1; }
 	@$(BIN)/python -m broker.contract --check
+	@echo "heimdall: ruff, mypy, import-linter and generated files are in order"
 
 lock: $(VENV)/installed-test
 	@$(BIN)/pip install --quiet pip-tools

@@ -17,7 +17,7 @@ from broker.cli.event_line import EventLine, Seen
 from broker.cli.options import AsJson, NatsUrl, nats_url_of, org_of
 from broker.cli.tap_merge import Feed, Merge
 from broker.cli.tap_sources import Narrowing, Source, sources
-from broker.cli.terminal import Terminal, duration, note
+from broker.cli.terminal import Terminal, note
 from broker.domain.ids import session_id
 from broker.domain.patterns import Pattern, read_pattern
 from broker.domain.subjects import NOTIFICATIONS
@@ -38,6 +38,7 @@ _SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 class View:
     """How much of it is wanted; ``since_s`` None means all that is stored, 0 only what is new."""
 
+    since: str
     since_s: float | None
     count: int | None
     follow: bool
@@ -76,7 +77,7 @@ def command(  # noqa: PLR0913 - one parameter for each option
     )
     read, remark = _read(pattern, nats=nats, heimdall=heimdall)
     wanted = sources(read, checked)
-    view = View(_since(since), count, follow, with_subjects)
+    view = View(since, _since(since), count, follow, with_subjects)
     if remark:
         note(remark)
     with contextlib.suppress(KeyboardInterrupt):  # the usual way to end it
@@ -117,7 +118,7 @@ async def _watch(url: str, wanted: tuple[Source, ...], narrowing: Narrowing, vie
                 if not view.follow:
                     break
                 if not shown and not out.as_json:
-                    _say_that_it_waits(view.since_s)
+                    _say_that_it_waits(view)
                 continue
             line = EventLine.read(seen)
             if narrowing.session is None or line.session == narrowing.session:
@@ -214,7 +215,7 @@ def _show(line: EventLine, out: Terminal, *, with_subjects: bool) -> None:
         out.aside(line.seen.subject)
 
 
-def _say_that_it_waits(since_s: float | None) -> None:
-    span = "at all" if since_s is None else f"in the last {duration(since_s)}"
-    stored = f"nothing stored {span}; " if since_s != 0 else ""
+def _say_that_it_waits(view: View) -> None:
+    span = "at all" if view.since_s is None else f"in the last {view.since}"
+    stored = f"nothing stored {span}; " if view.since_s != 0 else ""
     note(f"{stored}waiting for what comes, Ctrl-C ends")
