@@ -29,15 +29,16 @@ def _delivery() -> Row:
         area="runs",
         template=str(DeliverySubject(OrgId("<org>"), placeholder, ActionName("<action>"))),
         sample=str(DeliverySubject(ORG, STUB, ActionName("_update_from_webchat"))),
-        publishers=("linker",),
+        publishers=("linker", "service"),
         consumers=("service", "developer"),
         stream="DELIVERIES",
-        meaning="One run of one action for one stub: a visitor's event, on its way to whoever answers.",
+        meaning="One run of one action for one stub, such as a visitor's event on its way to whoever answers.",
         model=Delivery,
         example=_RUN,
         typed={"stubpost": {"message": "hello", "data": {}}},
         by_hand=True,
         remarks=(
+            "The linker publishes it for a visitor's event; a service for what one of its stubs wants of another.",
             (
                 "By link or by the chat's profile: the action is the link's feedback action, or "
                 "`_update_from_<channel>`; the event is at `stubpost.data._incoming_<channel>_data`, its text in "

@@ -6,6 +6,7 @@ import inspect
 from dataclasses import dataclass
 
 from broker.errors import (
+    ActionMissingError,
     BackboneError,
     BodyTooLargeError,
     ForbiddenError,
@@ -14,11 +15,14 @@ from broker.errors import (
     InvalidPatternError,
     InvalidSubjectError,
     NameTakenError,
+    NoConversationError,
     NoSenderError,
     NotFoundError,
     UndecodableBodyError,
+    UnencodableBodyError,
     UnknownChatError,
     UnknownSessionError,
+    UnknownStubError,
 )
 
 
@@ -74,6 +78,10 @@ CODES: tuple[Code, ...] = (
     _of(NameTakenError, "Choose another name, or another branch.", as_reason=False),
     _of(UnknownChatError, "Create the chat (`profilecreate`), or correct the name.", as_reason=False),
     _of(NotFoundError, "`links`, `registrations` and `profiles` list what is there.", as_reason=False),
+    _of(UnknownStubError, "Create the stub in its service, or remove what still names it.", as_error=False),
+    _of(ActionMissingError, "Give the stub's context that action.", as_error=False),
+    _of(NoConversationError, "The action names the session that it speaks to.", as_error=False),
+    _of(UnencodableBodyError, "A stub sends and keeps text, numbers, lists and maps.", as_error=False),
     Code(
         "worker_fault",
         "The worker has a fault of its own; the detail names its kind.",

@@ -228,12 +228,9 @@ def _signal(signal: Signal, meaning: str) -> Row:
         consumers=("adapter", "service", "developer"),
         stream="core NATS",
         meaning=meaning,
-        example={},
-        typed={},
+        example={"sessionuuid": SESSION, "from": "visitor"},
         by_hand=True,
-        remarks=(
-            f"Same tail as the conversation, under `{SIGNALS}`; the body is an object with no fixed members yet.",
-        ),
+        remarks=(f"Same tail as the conversation, under `{SIGNALS}`; `from` says who: `visitor` or `stub`.",),
     )
 
 

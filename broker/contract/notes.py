@@ -42,7 +42,7 @@ NOTES: dict[str, str] = {
     "set_feedback_action": "What runs on the stub while the link holds; absent: `_update_from_<channel>`.",
     "stubsession.sessionuuid": "Continues a thread, on channels that have threads.",
     "operation": "Must be the one of the subject.",
-    "stubref": "A stub's reference; with its service in front where that is not the sender's.",
+    "stubref": "The stub's reference; in a task with its service in front where that is not the sender's.",
     # What the backbone says.
     "stub": "`<service>.<stubref>`: the stub's whole address.",
     "feedback_action": "What runs on the stub while the link holds.",
@@ -51,7 +51,7 @@ NOTES: dict[str, str] = {
     "expires_at_ms": "Deadline, Unix time in ms: from then on the link counts as absent.",
     "clamped": "True if less time was given than was asked for.",
     "replaces": "The stub that owned the conversation until now.",
-    "reason": "Why: here a code, or what ended the link.",
+    "reason": "Why: a code, or what ended the link.",
     "timer": "Which of the conversation's timers fired.",
     "deadline_at_ms": "The moment that passed, Unix time in ms.",
     "notification": "Log sequence of the notification.",
