@@ -112,7 +112,9 @@ class StubberWebchat extends HTMLElement {
   #refuse(code, reason) {
     this.#conversation?.stop();
     this.#conversation = null;
-    this.#window.bar(reason);
+    // The sentence is for whoever builds the page; a visitor can do nothing with it.
+    this.#window.bar(LABELS.refused[code] ?? LABELS.refused.other);
+    console.warn(`stubber-webchat: ${reason}`);
     this.dispatchEvent(new CustomEvent("stubber_webchat_refused", {
       bubbles: true, composed: true, detail: { code, message: reason },
     }));

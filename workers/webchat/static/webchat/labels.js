@@ -15,6 +15,10 @@ export const LABELS = {
   sending: "Sending…",
   sent: "Sent",
   failed: "Not sent",
+  refused: {
+    too_many: "Too many chats are open. Please try again later.",
+    other: "This chat is not available at the moment.",
+  },
   restarted: "The earlier conversation is closed. This is a new one.",
   status: {
     idle: "",
