@@ -177,7 +177,7 @@ def _facts() -> tuple[Row, ...]:
         epoch=1207,
         timeout_hours=24.0,
         expires_at_ms=_DEADLINE_AT_MS,
-        replaces="demo.2024-11-10-WXYZ",
+        replaces="desk.2024-11-10-WXYZ",
     )
     expired = Unlinked(stub=str(STUB), stubref=STUB.ref, epoch=1207, expires_at_ms=_DEADLINE_AT_MS, reason="timeout")
     cancelled = expired.model_copy(update={"reason": "deleted"})

@@ -51,7 +51,8 @@ WEBCHAT = ChannelName("webchat")
 ORG = OrgId("0f6c2f58-8f43-5a0e-9b7e-2f1b6a1d7c90")
 CHAT = ChatName("draftmywebchat")
 SESSION = SessionId("5b0c7f0e-2a41-4a55-8f7d-6c2f0e8a9d11")
-STUB = Stub.parse("demo.2024-11-11-ABCD")
+STUB = Stub.parse("desk.2024-11-11-ABCD")
+"""Not of the demo program: it would take runs for stubs that it has not made for a mistake."""
 SAMPLE = Conversation(ChatPath(WEBCHAT, ORG, CHAT), SESSION)
 TEMPLATE = Conversation(ChatPath(ChannelName("<channel>"), OrgId("<org>"), ChatName("<chat>")), SessionId("<session>"))
 """Builders join whatever they are given, so the templates come from the very builders that the workers use."""
