@@ -77,7 +77,7 @@ async def test_page_and_stub_hear_each_other_beside_the_chat(
 ) -> None:
     hooks = {"on_server_control_event": "onServerEvent", "page_control_hook": "addCart"}
     site.snippet = PAGE_FUNCTIONS + snippet_of(stack, shop, **hooks)
-    visitor = await new_visitor(stack, is_open=False)
+    visitor = await new_visitor(stack, org=shop.org, chat=shop.chat, is_open=False)
     await visitor.page.goto(site.url)
     await visitor.open()
     await visitor.say("how much?")
