@@ -15,10 +15,10 @@ from rich.text import Text
 
 from broker.cli.bus import connected
 from broker.cli.event_line import SESSION_SHOWN
-from broker.cli.live_links import LiveLink, live_links
 from broker.cli.options import DEMO_ORG, AsJson, NatsUrl, Org, nats_url_of, org_of
 from broker.cli.terminal import Columns, Terminal, date_and_time, duration, note
 from broker.domain.ids import OrgId, Stub
+from broker.transport.links import LiveLink, live_links
 from broker.transport.publisher import open_publisher
 from broker.transport.records import Records
 from broker.transport.topology import STUBSESSIONS

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Literal
 
 from broker.codec import decode
 from broker.domain.commands import (
@@ -17,22 +16,12 @@ from broker.domain.commands import (
     ReadTranscript,
     ShowSession,
 )
-from broker.domain.events import (
-    Delivery,
-    ManageLink,
-    NotificationContent,
-    Receipt,
-    VisitorContent,
-    read_manage_link,
-    read_notification,
-    read_visitor,
-    sender_in,
-)
-from broker.domain.ids import SessionId, Stub
+from broker.domain.events import Delivery, Receipt, sender_in
+from broker.domain.ids import Stub
+from broker.domain.incoming import read_event
 from broker.domain.registrations import read_register
 from broker.domain.subjects import (
     LINK_FACTS,
-    VISITOR_KINDS,
     AnySubject,
     CommandSubject,
     ConversationSubject,
@@ -59,7 +48,6 @@ _PLAIN_COMMANDS: dict[Verb, type[Wire]] = {
     "profilecreate": CreateProfile,
     "profiles": ListProfiles,
 }
-_MANAGED: dict[Kind, Literal["set", "delete"]] = {Kind.SET: "set", Kind.DELETE: "delete"}
 
 
 def read_body(argument: str) -> bytes:
@@ -130,20 +118,11 @@ def check_body(subject: AnySubject, body: Body, stub: Stub | None) -> None:
 
 
 def _check_event(subject: ConversationSubject, body: Body, sender: Stub | None) -> None:
-    channel, kind = subject.path.channel, subject.kind
-    content: VisitorContent | NotificationContent | ManageLink
-    if kind in VISITOR_KINDS:
-        content, _ = read_visitor(channel, body)
-    elif kind is Kind.NOTIFICATION:
-        content = read_notification(channel, body)
-        _require(sender, when=content.stubsession is not None)
-    elif (operation := _MANAGED.get(kind)) is not None:
-        content = read_manage_link(channel, body, operation=operation)
-        _require(sender, when=kind is Kind.SET and "." not in (content.stubref or ""))
-    else:
+    """By the linker's own reader; a receipt is for people, so nobody else reads it."""
+    if subject.kind is Kind.RECEIPT:
         validate(Receipt, body, what="receipt")
-        return
-    _same_session(subject.session, content.sessionuuid)
+    else:
+        read_event(subject, body, sender)
 
 
 def _check_command(subject: CommandSubject, body: Body, sender: Stub | None) -> None:
@@ -155,11 +134,6 @@ def _check_command(subject: CommandSubject, body: Body, sender: Stub | None) -> 
         read_register(params if isinstance(params, dict) else {}, org=subject.org)
     elif subject.verb == "linkset":
         _require(sender, when=sender is None and "stubref" not in str(body))
-
-
-def _same_session(in_subject: SessionId | None, in_body: str) -> None:
-    if in_subject is not None and in_subject != in_body:
-        raise InvalidBodyError("body", (f"sessionuuid: found {in_body}, the subject says {in_subject}",))
 
 
 def _require(sender: Stub | None, *, when: bool) -> None:

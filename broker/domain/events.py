@@ -266,6 +266,9 @@ def read_manage_link(channel: ChannelName, body: Body, *, operation: Literal["se
         InvalidBodyError: it is missing, does not validate, or says the other operation than its subject.
     """
     what = f"{channel} manage_stubsession"
+    params = body.get("params")
+    if isinstance(params, dict) and params.get("platform", channel) != channel:
+        raise InvalidBodyError(what, (f"params.platform: it is not {channel!r}, the channel of the subject",))
     content = validate(ManageLink, _member(body, "params", channel, what=what), what=what)
     if content.operation != operation:
         raise InvalidBodyError(what, (f"operation: found {content.operation!r} on the subject of {operation!r}",))

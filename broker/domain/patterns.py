@@ -88,13 +88,13 @@ def registered_forms(pattern: Pattern) -> tuple[Pattern, ...]:
     """The forms under which a registered path is looked for: as written, and as it must have been meant.
 
     A doubled ``sessionuuid`` pair means one (O1). A path that ends in a session's event type without a session pair
-    means any session (O2); the literal form is kept too.
+    means any session (O2), a wildcard in the place of the type as well; the literal form is kept too.
     """
     tokens = pattern.tokens
     head, rest = tokens[:_SESSION_PLACE], tokens[_SESSION_PLACE:]
     if rest[:1] == ("sessionuuid",) and rest[2:4] == rest[:2]:
         return (Pattern(head + rest[2:]),)
-    session_types = {str(kind) for kind in VISITOR_KINDS if kind is not Kind.INITIALIZE}
+    session_types = {"*", ">"} | {str(kind) for kind in VISITOR_KINDS if kind is not Kind.INITIALIZE}
     if len(rest) == 2 and rest[0].endswith("messagetype") and rest[1] in session_types:
         return (pattern, Pattern((*head, "sessionuuid", "*", *rest)))
     return (pattern,)

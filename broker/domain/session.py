@@ -174,7 +174,7 @@ class _Fold:
         self.effects.append(AnnounceEnded(link, reason))
         if reason != "timeout":
             self.effects.append(Disarm("link"))
-        self.state = replace(self.state, link=None, opened=False, offered=False)
+        self.state = replace(self.state, link=None, opened=False)
 
     def let_time_pass(self) -> None:
         """Whatever ran out before this event ended before it, swept or not."""
@@ -224,9 +224,11 @@ class _Fold:
         self.effects.extend(DeliverToTaker(taker, kind) for taker in takers)
         if takers:
             self.state = replace(self.state, offered=self.state.offered or kind is Kind.FIRSTMESSAGE)
+        elif kind in (Kind.INITIALIZE, Kind.ENDED):
+            return  # news for whoever wants it, nothing that waits for an answer
         elif self.state.offered:
             self._hold()
-        elif kind not in (Kind.INITIALIZE, Kind.ENDED):
+        else:
             self.effects.append(SetAside(self.sequence, "unrouted", f"nobody is linked or registered for {kind}"))
 
     def _hold(self) -> None:
@@ -252,7 +254,7 @@ class _Fold:
             self.effects.append(Arm("link", link.epoch, expires_at_ms))
         self.effects.append(AnnounceLinked(link, replaced, clamped=hours < event.hours))
         self.release_held(link.stub, link.feedback_action)
-        self.state = replace(self.state, link=link, opened=True, offered=False)
+        self.state = replace(self.state, link=link, offered=False)
 
     def timer_fired(self, event: TimerFired) -> None:
         """Time has been let pass already; a firing that came too early, or for an older epoch, only arms again.

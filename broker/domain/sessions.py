@@ -26,16 +26,3 @@ class SessionRecord(Wire):
     def path(self) -> ChatPath:
         """Where the session lives; its parts were checked when the record was written."""
         return ChatPath(ChannelName(self.channel), OrgId(self.org), ChatName(self.chat_name))
-
-
-def is_first_message(kinds: list[str]) -> bool:
-    """Whether the next message opens the conversation: the first since it began or since its last link ended.
-
-    ``kinds`` are the event kinds of the conversation so far, oldest first.
-    """
-    for kind in reversed(kinds):
-        if kind in ("firstmessage", "message"):
-            return False
-        if kind in ("stubsession.expired", "stubsession.cancelled"):
-            return True
-    return True

@@ -11,7 +11,8 @@ class UnknownSessionError(BackboneError):
     code = "unknown_session"
 
     def __init__(self, session: str) -> None:
-        super().__init__(f"no session {session} is known: sessions begin with an initialize event of their channel")
+        # A session's uuid is a bearer secret, and messages reach logs: eight characters are enough to know it by.
+        super().__init__(f"no session {session[:8]} is known: sessions begin with an initialize event of their channel")
 
 
 class ForbiddenError(BackboneError):

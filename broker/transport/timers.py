@@ -67,6 +67,21 @@ class Timers:
             headers={names.EPOCH: str(epoch)},
         )
 
+    async def arm_again(self, conversation: Conversation, kind: TimerKind, *, at_ms: int, epoch: int) -> None:
+        """Set the timer after a firing, unless somebody has set one since: a firing leaves none behind.
+
+        Raises:
+            ConflictError: somebody has, and who set it knows the deadline better.
+        """
+        ack = await arm(
+            self._publisher,
+            conversation.timer(kind),
+            at_ms=at_ms,
+            partition=partition_of((conversation.session,), self._partitions),
+            headers={names.EPOCH: str(epoch), "Nats-Expected-Last-Subject-Sequence": "0"},
+        )
+        await ack
+
     async def disarm(self, conversation: Conversation, kind: TimerKind) -> asyncio.Future[Stored]:
         """Remove the conversation's timer of this kind, if there is one."""
         return await disarm(self._publisher, conversation.timer(kind))

@@ -15,7 +15,7 @@ from broker.domain.session import State
 from broker.domain.stubsessions import StateRecord, session_key
 from broker.domain.subjects import Conversation, Kind, TimerSubject
 from broker.domain.wire import dump, validate
-from broker.errors import InvalidSubjectError
+from broker.errors import ConflictError, InvalidSubjectError
 from broker.runtime.deadletters import Original
 from broker.transport.publisher import Publisher
 from broker.transport.pull import Delivery
@@ -48,8 +48,7 @@ class LookAtLink:
             case NothingLeft():
                 log.debug("timer_found_nothing", session_id=fired.conversation.log_id, timer=fired.kind)
             case ArmAgain(epoch, at_ms):
-                await (await self._timers.arm(fired.conversation, fired.kind, at_ms=at_ms, epoch=epoch))
-                log.debug("timer_armed_again", session_id=fired.conversation.log_id, timer=fired.kind)
+                await self._arm_again(fired, at_ms, epoch)
             case Due() as due:
                 await self._tell(fired, due, original)
 
@@ -66,6 +65,15 @@ class LookAtLink:
         if found.value is None:
             return None
         return validate(StateRecord, decode(found.value), what="state record").to_state()
+
+    async def _arm_again(self, fired: TimerSubject, at_ms: int, epoch: int) -> None:
+        try:
+            await self._timers.arm_again(fired.conversation, fired.kind, at_ms=at_ms, epoch=epoch)
+        except ConflictError:
+            # The linker has set one since we looked, perhaps for an earlier moment than we know of.
+            log.debug("timer_armed_elsewhere", session_id=fired.conversation.log_id, timer=fired.kind)
+        else:
+            log.debug("timer_armed_again", session_id=fired.conversation.log_id, timer=fired.kind)
 
     async def _tell(self, fired: TimerSubject, due: Due, original: Original) -> None:
         body = Timeout(timer=fired.kind, epoch=due.epoch, deadline_at_ms=due.deadline_at_ms)

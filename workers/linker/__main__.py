@@ -17,8 +17,8 @@ from workers.linker.commands import Commands
 from workers.linker.directory import Directory
 from workers.linker.effects import Effects
 from workers.linker.handle import LinkAndRoute
-from workers.linker.incoming import not_folded
 from workers.linker.queries import Queries
+from workers.linker.reading import not_folded
 from workers.linker.states import States
 
 

@@ -19,6 +19,7 @@ from broker.domain.commands import (
 )
 from broker.domain.events import read_manage_link, read_notification
 from broker.domain.ids import ChannelName, OrgId, SessionId, Stub, channel_name, message_id, session_id
+from broker.domain.incoming import sender_of
 from broker.domain.profiles import Profile, profile_key, profile_name
 from broker.domain.registrations import Registration, RegistrationRecord, read_register, to_registration
 from broker.domain.subjects import Conversation, Kind, Verb
@@ -36,7 +37,6 @@ from broker.transport.commands import Command
 from broker.transport.publisher import Publisher
 from broker.transport.records import Records
 from workers.linker.directory import Directory
-from workers.linker.incoming import sender_of
 from workers.linker.queries import Queries
 
 log = structlog.get_logger()
@@ -115,7 +115,7 @@ class Commands:
 
     async def _notify(self, org: OrgId, body: Body, headers: Mapping[str, str]) -> Body:
         channel, session = _addressed(body, "platforms")
-        conversation = await self._conversation(org, session)
+        conversation = await self._conversation(org, session, channel)
         notification = read_notification(channel, body)
         if notification.stubsession is not None and sender_of(body, headers) is None:
             raise NoSenderError
@@ -123,7 +123,7 @@ class Commands:
 
     async def _linkset(self, org: OrgId, body: Body, headers: Mapping[str, str]) -> Body:
         channel, session = _addressed(body, "params")
-        conversation = await self._conversation(org, session)
+        conversation = await self._conversation(org, session, channel)
         task = read_manage_link(channel, body, operation="set")
         sender = sender_of(body, headers)
         if task.stubref is not None:
@@ -134,7 +134,7 @@ class Commands:
 
     async def _linkdelete(self, org: OrgId, body: Body, headers: Mapping[str, str]) -> Body:
         channel, session = _addressed(body, "params")
-        conversation = await self._conversation(org, session)
+        conversation = await self._conversation(org, session, channel)
         read_manage_link(channel, body, operation="delete")
         return await self._forward(conversation, Kind.DELETE, body, headers)
 
@@ -170,13 +170,15 @@ class Commands:
         found = [decode(entry.value) for entry in self._directory.profiles.items() if entry.key.startswith(f"{org}.")]
         return {"profiles": found}
 
-    async def _conversation(self, org: OrgId, session: SessionId) -> Conversation:
-        """The session's conversation, if it is the org's."""
+    async def _conversation(self, org: OrgId, session: SessionId, channel: ChannelName) -> Conversation:
+        """The session's conversation, if it is the org's and on that channel."""
         path = await self._directory.path_of(session)
         if path is None:
             raise UnknownSessionError(session)
         if path.org != org:
-            raise ForbiddenError(f"session {session}", org=org)
+            raise ForbiddenError(f"session {session[:8]}", org=org)
+        if path.channel != channel:
+            raise InvalidBodyError("command", (f"{channel}: the session is on channel {path.channel}",))
         return path.conversation(session)
 
     async def _forward(self, conversation: Conversation, kind: Kind, body: Body, headers: Mapping[str, str]) -> Body:

@@ -10,6 +10,7 @@ import structlog
 
 from broker.codec import decode, encode
 from broker.domain.ids import OrgId, SessionId, Stub
+from broker.domain.incoming import Incoming
 from broker.domain.profiles import Profile, profile_key
 from broker.domain.registrations import RegistrationRecord, Registry, Taker, to_registration
 from broker.domain.sessions import SessionRecord
@@ -19,7 +20,6 @@ from broker.errors import BackboneError, ConflictError, ForbiddenError, UnknownS
 from broker.transport.connection import Connection
 from broker.transport.records import Records
 from broker.transport.tables import Table
-from workers.linker.incoming import Incoming
 
 SESSIONS_REMEMBERED_MAX = 200_000
 SESSION_TTL_S = 30 * 86_400
@@ -73,7 +73,7 @@ class Directory:
                 raise UnknownSessionError(conversation.session)
             path = await self._make_known(conversation, at_ms)
         if path != conversation.path:
-            raise ForbiddenError(f"session {conversation.session}", org=conversation.path.org)
+            raise ForbiddenError(f"session {conversation.log_id}", org=conversation.path.org)
 
     async def path_of(self, session: SessionId) -> ChatPath | None:
         """Where a session lives; it never moves, so what was found once is not asked for again."""

@@ -12,6 +12,7 @@ from broker.domain import headers as names
 from broker.domain.deliveries import default_feedback_action, owner_run, taker_run
 from broker.domain.events import Linked, Unlinked, read_visitor
 from broker.domain.ids import ActionName, Stub
+from broker.domain.incoming import Visit
 from broker.domain.session import (
     AnnounceEnded,
     AnnounceLinked,
@@ -31,7 +32,6 @@ from broker.transport.publisher import Stored
 from broker.transport.reader import read_one
 from broker.transport.records import Records
 from broker.transport.topology import CONVERSATIONS
-from workers.linker.incoming import Visit
 
 Ack = asyncio.Future[Stored]
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import structlog
 
+from broker.domain.incoming import Incoming
 from broker.domain.session import DeliverToTaker, Limits, apply
 from broker.domain.subjects import Kind
 from broker.errors import BusError, ConflictError
 from broker.runtime.deadletters import Original
 from workers.linker.directory import Directory
 from workers.linker.effects import Effects
-from workers.linker.incoming import Incoming, read
+from workers.linker.reading import read
 from workers.linker.states import States
 
 CONFLICTS_MAX = 20
@@ -54,7 +55,7 @@ class LinkAndRoute:
                 raise
             else:
                 return
-        raise ConflictError(f"state of session {incoming.conversation.session}")
+        raise ConflictError(f"state of session {incoming.conversation.log_id}")
 
     async def _announce(self, incoming: Incoming, original: Original) -> None:
         """A session began: it has no state yet, so there is nothing to fold; whoever registered hears of it."""

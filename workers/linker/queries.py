@@ -7,13 +7,12 @@ from collections.abc import Mapping
 
 from broker.codec import decode
 from broker.domain.commands import ListLinks, ReadTranscript, ShowSession
-from broker.domain.deliveries import default_feedback_action
-from broker.domain.ids import ChannelName, OrgId, SessionId, Stub
-from broker.domain.stubsessions import INDEX, StateRecord, session_key
+from broker.domain.ids import OrgId, SessionId, Stub
 from broker.domain.subjects import ChatPath, Conversation, partition_of
 from broker.domain.wire import Body, dump, validate
 from broker.errors import BackboneError, ForbiddenError, UnknownSessionError
 from broker.transport.connection import Connection
+from broker.transport.links import LiveLink, live_link, live_links
 from broker.transport.reader import StoredMessage, read_range
 from broker.transport.records import Records
 from broker.transport.topology import CONVERSATIONS
@@ -33,14 +32,8 @@ class Queries:
         """Live links of the org, or of one stub."""
         wanted = validate(ListLinks, body, what="links")
         stub = None if wanted.stub is None else Stub.parse(wanted.stub)
-        prefix = f"{INDEX}.{org}" if stub is None else f"{INDEX}.{org}.{stub.service}.{stub.ref}"
-        found = []
-        for entry in await self._records.entries(prefix):
-            session = SessionId(entry.key.rpartition(".")[2])
-            link = await self._link(org, session)
-            if link is not None and f".{link['service']}.{link['stubref']}." in entry.key:
-                found.append(link)
-        return {"links": sorted(found, key=lambda link: str(link["expires_at_ms"]))}
+        found = await live_links(self._records, org, stub, now_ms=now_ms())
+        return {"links": [_link(link) for link in found]}
 
     async def session(self, org: OrgId, body: Body, _headers: Mapping[str, str]) -> Body:
         """One session's record, without its token, and its live link."""
@@ -49,7 +42,8 @@ class Queries:
         record = await self._directory.session(session)
         shown = {} if record is None else dump(record)
         shown.pop("token_sha256", None)
-        return {"session": shown, "link": await self._link(org, session)}
+        link = await live_link(self._records, org, session, now_ms=now_ms())
+        return {"session": shown, "link": None if link is None else _link(link)}
 
     async def transcript(self, org: OrgId, body: Body, _headers: Mapping[str, str]) -> Body:
         """A session's events after a sequence, in order."""
@@ -70,34 +64,36 @@ class Queries:
         if path is None:
             raise UnknownSessionError(session)
         if path.org != org:
-            raise ForbiddenError(f"session {session}", org=org)
+            raise ForbiddenError(f"session {session[:8]}", org=org)
         return path
-
-    async def _link(self, org: OrgId, session: SessionId) -> Body | None:
-        found = await self._records.read(session_key(org, session))
-        if found.value is None:
-            return None
-        record = validate(StateRecord, decode(found.value), what="state record")
-        link, now_ms = record.link, time.time_ns() // 1_000_000
-        if link is None or link.expires_at_ms <= now_ms:
-            return None
-        stub = Stub.parse(link.stub)
-        return {
-            "platform": record.channel,
-            "sessionuuid": session,
-            "chat_name": record.chat_name,
-            "service": stub.service,
-            "stubref": stub.ref,
-            "feedback_action": link.feedback_action or default_feedback_action(ChannelName(record.channel)),
-            "timeout_hours": link.timeout_hours,
-            "epoch": link.epoch,
-            "expires_at_ms": link.expires_at_ms,
-            "ttl_seconds": (link.expires_at_ms - now_ms) / 1000,
-        }
 
     def _filter(self, conversation: Conversation) -> str:
         number = partition_of((conversation.session,), self._partitions)
         return f"p.{number}.{conversation.prefix}.>"
+
+
+def now_ms() -> int:
+    """The worker's clock, Unix, UTC: for what is shown as time left, never for a decision."""
+    return time.time_ns() // 1_000_000
+
+
+def _link(link: LiveLink) -> Body:
+    """A live link as documented for lists.
+
+    Source: specs/stubber-webchat.md section 6.4.
+    """
+    return {
+        "platform": link.channel,
+        "sessionuuid": link.session,
+        "chat_name": link.chat_name,
+        "service": link.stub.service,
+        "stubref": link.stub.ref,
+        "feedback_action": link.feedback_action,
+        "timeout_hours": link.timeout_hours,
+        "epoch": link.epoch,
+        "expires_at_ms": link.expires_at_ms,
+        "ttl_seconds": (link.expires_at_ms - now_ms()) / 1000,
+    }
 
 
 def _event(message: StoredMessage, conversation: Conversation) -> Body:

@@ -94,7 +94,7 @@ class Bus:
         record = validate(SessionRecord, codec.decode(found.value), what="session record")
         is_ours = (record.channel, record.org, record.chat_name) == (translate.WEBCHAT, org, chat)
         if not is_ours or not hmac.compare_digest(record.token_sha256 or "", token_hash(token)):
-            raise ForbiddenError(f"session {session}", org=org)
+            raise ForbiddenError(f"session {session[:8]}", org=org)
         with contextlib.suppress(BusError):  # Somebody else may have done the same in this instant.
             await self._sessions.write(session, found.value, revision=found.revision, ttl_s=self._session_keep_s)
         return record

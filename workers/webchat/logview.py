@@ -76,7 +76,7 @@ class LogView:
         if kind is Kind.NOTIFICATION:
             content = read_notification(WEBCHAT, codec.decode(message.data))
             if content.sessionuuid != session:
-                raise ForbiddenError(f"session {content.sessionuuid}", org=self.conversation.path.org)
+                raise ForbiddenError(f"session {content.sessionuuid[:8]}", org=self.conversation.path.org)
             self.unconfirmed[message.sequence] = None
             _keep_newest(self.unconfirmed, UNCONFIRMED_MAX)
             return translate.from_notification(content, message_id, message) if is_new else None

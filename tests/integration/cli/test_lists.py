@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 import pytest
 
@@ -9,6 +10,7 @@ from broker.domain.ids import OrgId, SessionId, Stub
 from broker.domain.stubsessions import LinkRecord, StateRecord, index_key, session_key
 from broker.domain.wire import dump
 from broker.kit.records import StubRecord, stub_key, stubs_bucket
+from broker.runtime.embedded import nats_server
 from broker.transport.connection import Connection
 from broker.transport.ensure import ensure_bucket
 from broker.transport.publisher import Publisher
@@ -114,8 +116,6 @@ async def test_stubs_are_listed_newest_first_and_shown_one_by_one(
         pytest.param(("chats", "create", "a.b"), "bad chat name 'a.b'", id="a dot"),
         pytest.param(("chats", "create", "draftshop"), "not beginning with 'draft'", id="a branch in the name"),
         pytest.param(("chats", "create", "shop", "--branch", "test"), "'draft' or 'live'", id="no such branch"),
-        pytest.param(("chats", "list"), "start one with 'heimdall worker linker'", id="no linker"),
-        pytest.param(("registrations",), "start one with 'heimdall worker linker'", id="no linker here either"),
     ],
 )
 async def test_what_cannot_be_asked_is_refused_in_one_line(
@@ -185,3 +185,12 @@ async def test_every_command_explains_itself_with_an_example(cli: Cli, words: st
     assert ended.code == 0
     assert f"Usage: heimdall {words}" in ended.out
     assert "Example" in ended.out
+
+
+@pytest.mark.parametrize("arguments", [("chats", "list"), ("registrations",)])
+async def test_a_question_that_no_linker_is_there_to_answer_says_how_to_start_one(
+    cli: Cli, tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
+    async with nats_server(tmp_path) as alone:
+        ended = await cli(*arguments, url=alone.url)
+    assert "start one with 'heimdall worker linker'" in ended.refusal

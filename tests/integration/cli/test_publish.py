@@ -8,7 +8,7 @@ import pytest
 
 from broker.domain.ids import OrgId
 from broker.domain.subjects import CommandSubject, Kind
-from broker.runtime.embedded import EmbeddedServer, free_port
+from broker.runtime.embedded import free_port, nats_server
 from broker.transport.connection import Connection
 from broker.transport.reader import read_one
 from tests.integration.cli.conftest import (
@@ -78,7 +78,11 @@ async def test_a_subject_outside_the_grammar_is_refused_with_the_place(
         pytest.param('{"platforms": }', "line 1 column 15", id="JSON with a mistake: the place"),
         pytest.param("[1]", "it is JSON, but no object", id="no object"),
         pytest.param("{}", "platforms.webchat: an object is required here", id="a member is missing"),
-        pytest.param(notification_body("x", OTHER_SESSION), "the subject says", id="another session than its subject"),
+        pytest.param(
+            notification_body("x", OTHER_SESSION),
+            "sessionuuid: it is not the one in the subject",
+            id="another session than its subject",
+        ),
         pytest.param(
             notification_body("x", set_new_with_timeout_hours=0),
             "set_new_with_timeout_hours: Input should be greater than 0",
@@ -143,8 +147,10 @@ async def test_an_address_that_is_none_is_one_line_too(cli: Cli, org: str) -> No
     assert "no NATS server answers at" in ended.refusal
 
 
-async def test_a_command_that_nobody_answers_says_who_would(cli: Cli, org: str, server: EmbeddedServer) -> None:
-    ended = await cli("publish", str(CommandSubject(OrgId(org), "session")), json.dumps({"sessionuuid": SESSION}))
+async def test_a_command_that_nobody_answers_says_who_would(cli: Cli, org: str, tmp_path: Path) -> None:
+    subject, body = str(CommandSubject(OrgId(org), "session")), json.dumps({"sessionuuid": SESSION})
+    async with nats_server(tmp_path) as alone:
+        ended = await cli("publish", subject, body, url=alone.url)
     assert "start one with 'heimdall worker linker'" in ended.refusal
 
 

@@ -9,11 +9,13 @@ from uuid import uuid4
 import pytest
 import pytest_asyncio
 
-from broker.domain.subjects import TIMERS, DueSubject
+from broker.domain.ids import ChannelName, ChatName, OrgId, SessionId
+from broker.domain.subjects import TIMERS, ChatPath, DueSubject
+from broker.errors import ConflictError
 from broker.transport.connection import Connection
 from broker.transport.publisher import Publisher
 from broker.transport.reader import LogReader, StoredMessage
-from broker.transport.timers import arm, disarm, rfc3339
+from broker.transport.timers import Timers, arm, disarm, rfc3339
 from broker.transport.topology import TIMER_STREAM
 from tests.conftest import Eventually
 
@@ -89,3 +91,18 @@ async def test_a_moment_that_has_passed_fires_at_once(
 
 def test_a_moment_is_written_in_utc_to_the_millisecond() -> None:
     assert rfc3339(1_700_000_000_007) == "2023-11-14T22:13:20.007Z"
+
+
+async def test_after_a_firing_a_timer_is_armed_again_unless_somebody_has_set_one_since(
+    publisher: Publisher, org: str, fired: list[StoredMessage], eventually: Eventually
+) -> None:
+    timers = Timers(publisher, partitions=16)
+    path = ChatPath(ChannelName("webchat"), OrgId(org), ChatName("draftshop"))
+    conversation = path.conversation(SessionId(str(uuid4())))
+    await (await timers.arm(conversation, "link", at_ms=now_ms() + 100, epoch=1))
+    with pytest.raises(ConflictError):
+        await timers.arm_again(conversation, "link", at_ms=now_ms() + 60_000, epoch=1)
+    await eventually(lambda: len(of(fired, conversation.timer("link"))) == 1)
+    await timers.arm_again(conversation, "link", at_ms=now_ms() + 100, epoch=2)
+    await eventually(lambda: len(of(fired, conversation.timer("link"))) == 2)
+    assert of(fired, conversation.timer("link"))[1].headers["Heimdall-Epoch"] == "2"

@@ -158,5 +158,12 @@ def test_upper_case_is_fine_where_a_path_may_have_it() -> None:
 
 
 def test_a_path_that_ends_elsewhere_has_only_its_literal_form() -> None:
-    for text in (f"{P}.*", f"{P}.sessionuuid.{S}.sessionuuid.{O}.x", f"{P}.webchatmessagetype.#"):
+    for text in (f"{P}.*", f"{P}.sessionuuid.{S}.sessionuuid.{O}.x"):
         assert len(registered_forms(Pattern.from_heimdall(text))) == 1
+
+
+@pytest.mark.parametrize("wildcard", ["#", "*"])
+def test_any_type_without_a_session_pair_means_initialize_and_every_session(wildcard: str) -> None:
+    forms = registered_forms(Pattern.from_heimdall(f"{P}.webchatmessagetype.{wildcard}"))
+    for subject in (f"{P}.webchatmessagetype.initialize", f"{P}.sessionuuid.{S}.webchatmessagetype.message"):
+        assert sum(form.matches(tuple(subject.split("."))) for form in forms) == 1

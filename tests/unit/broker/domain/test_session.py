@@ -416,3 +416,9 @@ def test_an_event_that_was_applied_before_changes_nothing(session: Session) -> N
     session.apply(sets(B))
     for sequence in (5, 10):
         assert apply(session.state, sets(A), sequence=sequence, at_ms=9, limits=LIMITS) == (session.state, ())
+
+
+def test_the_end_of_a_session_is_never_held_for_an_answer(session: Session) -> None:
+    session.apply(says(taken=[Kind.FIRSTMESSAGE]))
+    assert session.apply(says(Kind.ENDED)) == ()
+    assert session.state.held == ()

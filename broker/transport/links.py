@@ -33,13 +33,14 @@ async def live_links(records: Records, org: OrgId, stub: Stub | None, *, now_ms:
     found = []
     for entry in await records.entries(prefix):
         _, _, service, ref, session = entry.key.split(".")
-        link = await _link(records, org, session_id(session))
-        if link is not None and str(link.stub) == f"{service}.{ref}" and now_ms < link.expires_at_ms:
+        link = await live_link(records, org, session_id(session), now_ms=now_ms)
+        if link is not None and str(link.stub) == f"{service}.{ref}":
             found.append(link)
     return sorted(found, key=lambda link: link.expires_at_ms)
 
 
-async def _link(records: Records, org: OrgId, session: SessionId) -> LiveLink | None:
+async def live_link(records: Records, org: OrgId, session: SessionId, *, now_ms: int) -> LiveLink | None:
+    """The session's link, None if it has none or the time of it is up."""
     value = (await records.read(session_key(org, session))).value
     if value is None:
         return None
@@ -47,7 +48,7 @@ async def _link(records: Records, org: OrgId, session: SessionId) -> LiveLink | 
         record = validate(StateRecord, decode(value), what="session state")
     except BackboneError:
         return None  # a newer worker's record; its links are for newer tools
-    if record.link is None:
+    if record.link is None or record.link.expires_at_ms <= now_ms:
         return None
     link, channel = record.link.to_link(), ChannelName(record.channel)
     return LiveLink(

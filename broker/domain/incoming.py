@@ -1,11 +1,10 @@
-"""From a stored message to what the fold needs: subject, body and sender, all checked. Pure."""
+"""From a body on a subject to what the fold needs: who did what in which conversation, all checked."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from broker.codec import decode
 from broker.domain import headers as names
 from broker.domain.events import (
     Timeout,
@@ -15,17 +14,12 @@ from broker.domain.events import (
     read_visitor,
     sender_in,
 )
-from broker.domain.grammar import parse_conversation
-from broker.domain.ids import ActionName, ServiceName, SessionId, Stub
+from broker.domain.ids import ActionName, SessionId, Stub, stubref
 from broker.domain.registrations import Taker
 from broker.domain.session import Event, LinkDeleted, LinkSet, NoChange, TimerFired, VisitorEvent
 from broker.domain.subjects import LINK_FACTS, VISITOR_KINDS, Conversation, ConversationSubject, Kind
 from broker.domain.wire import Body, validate
 from broker.errors import InvalidBodyError, InvalidSubjectError, NoSenderError
-from broker.transport.pull import Delivery
-
-NOT_FOLDED = tuple(f".{kind}" for kind in sorted((*LINK_FACTS, Kind.RECEIPT)))
-"""Facts of the past, the linker's own among them: they tell the fold nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,29 +46,21 @@ class Incoming:
         return VisitorEvent(self.subject.kind, fallback, takers)
 
 
-def not_folded(delivery: Delivery) -> bool:
-    """Whether the linker has nothing to do with it, told by the subject alone."""
-    return delivery.subject.endswith(NOT_FOLDED)
-
-
-def read(public_subject: str, data: bytes, headers: Mapping[str, str]) -> Incoming:
-    """Read one event.
+def read_event(subject: ConversationSubject, body: Body, sender: Stub | None) -> Incoming:
+    """Read one event; ``sender`` is who speaks, as ``sender_of`` tells.
 
     Raises:
-        InvalidSubjectError: no row of subjects.md describes the subject, or it is not ours to fold.
-        UndecodableBodyError: the body is neither msgpack nor JSON.
+        InvalidSubjectError: a fact of the past, which nobody folds.
         InvalidBodyError: the body is not what the subject promises.
         NoSenderError: a link is wanted and nobody says for whom.
     """
-    subject = parse_conversation(public_subject)
-    if subject.kind in LINK_FACTS or subject.kind is Kind.RECEIPT:
-        raise InvalidSubjectError(public_subject, problem="only facts of the past are published here")
-    body = decode(data)
     if subject.kind in VISITOR_KINDS:
         return _visit(subject, body)
     conversation = subject.conversation
     assert conversation is not None  # noqa: S101 - the grammar has a session on all the others
-    change = _change(subject, conversation.session, body, sender_of(body, headers))
+    if subject.kind in LINK_FACTS or subject.kind is Kind.RECEIPT:
+        raise InvalidSubjectError(conversation.subject(subject.kind), problem="it tells a fact, which is not folded")
+    change = _change(subject, conversation.session, body, sender)
     return Incoming(subject, conversation, None, change)
 
 
@@ -114,12 +100,11 @@ def sender_of(body: Body, headers: Mapping[str, str]) -> Stub | None:
     return None if name is None else Stub.parse(name)
 
 
-def _owner(stubref: str | None, sender: Stub | None) -> Stub:
+def _owner(name: str | None, sender: Stub | None) -> Stub:
     """The stub that a task names; a stubref alone is one of the sender's service."""
-    if stubref is None:
+    if name is None:
         return _required(sender)
-    service: ServiceName | None = None if sender is None else sender.service
-    return Stub.parse(stubref, default_service=service)
+    return Stub.parse(name) if "." in name else Stub(_required(sender).service, stubref(name))
 
 
 def _required(sender: Stub | None) -> Stub:
