@@ -154,6 +154,26 @@ async def test_on_a_phone_the_window_covers_the_page_and_nothing_scrolls_sideway
         )
 
 
+@pytest.mark.parametrize("width", [PHONE["width"], 1280])
+async def test_a_chat_that_the_page_places_stays_in_its_place_however_wide_a_message_is(
+    stack: Stack, shop: Shop, new_visitor: NewVisitor, width: int
+) -> None:
+    size = {"width": width, "height": 800}
+    visitor = await new_visitor(stack, org=shop.org, chat=shop.chat, is_open=False, viewport=size)
+    await visitor.page.get_by_label("mode", exact=True).select_option("manual")
+    await visitor.page.get_by_role("button", name="Refresh changes").click()
+    await visitor.open()
+    before = await visitor.window.bounding_box()
+    await shop.notify(await visitor.session(), webchat_message={"type": "markdown", "value": f"```\n{WIDE_TABLE}\n```"})
+    await visitor.expect_last("column1", count=1, exact=False)
+    after = await visitor.window.bounding_box()
+    assert before is not None
+    assert after is not None
+    assert (after["x"], after["width"]) == (before["x"], before["width"])
+    assert after["x"] + after["width"] <= width
+    assert await visitor.page.evaluate(OVERFLOW) <= 0
+
+
 async def test_full_screen_covers_the_page_and_gives_it_back(stack: Stack, new_visitor: NewVisitor) -> None:
     visitor = await new_visitor(stack)
     small = await visitor.window.bounding_box()

@@ -5,7 +5,7 @@
  */
 
 const CSS = `
-:host { display: block; }
+:host { display: block; min-width: 0; } /* A wide message scrolls; it must not widen the page's own grid. */
 :host([hidden]) { display: none; }
 
 .host {
