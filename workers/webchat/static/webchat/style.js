@@ -51,7 +51,7 @@ button { cursor: pointer; }
 }
 
 .panel {
-  display: flex; flex-direction: column; width: 384px; height: min(620px, calc(100dvh - 48px)); overflow: hidden;
+  display: flex; flex-direction: column; width: 384px; height: min(688px, calc(100dvh - 48px)); overflow: hidden;
   border: 1px solid var(--line); border-radius: 20px; background: var(--ground); box-shadow: var(--shadow);
   animation: rise .22s cubic-bezier(.2, .8, .3, 1);
 }
@@ -135,7 +135,7 @@ h2 { overflow: hidden; font-size: 16px; font-weight: 650; line-height: 1.3; text
 .body pre code { padding: 0; background: none; }
 .body blockquote { padding-inline-start: 12px; border-inline-start: 3px solid var(--line); color: var(--muted); }
 .body table { display: block; overflow-x: auto; border-collapse: collapse; }
-.body :is(td, th) { padding: 4px 10px; border: 1px solid var(--line); text-align: start; }
+.body :is(td, th) { padding: 4px 10px; border: 1px solid color-mix(in srgb, var(--text) 18%, transparent); text-align: start; }
 .body img { max-width: 100%; border-radius: 10px; }
 
 .typing { display: flex; gap: 5px; align-self: flex-start; margin-top: 16px; padding: 14px 16px; border-radius: 18px;
