@@ -13,12 +13,20 @@ UPDATE = "_update_from_webchat"
 
 
 def check_conversation(log: Sequence[Record], shown: Sequence[tuple[str, str]], said: Sequence[str]) -> None:
-    """A conversation with the demo program, in which the visitor said all that while its link lived.
+    """As check_log(), and ``shown``, what the window shows from top to bottom, is what the log holds."""
+    spoken = check_log(log, said)
+    assert list(shown) == spoken, f"the window shows {shown}, the log holds {spoken}"
+
+
+def check_log(log: Sequence[Record], said: Sequence[str]) -> list[tuple[str, str]]:
+    """A conversation with the demo program, in which the visitor wrote all that while its link lived.
 
     Args:
         log: everything stored about the session, as a tap gives it.
-        shown: what the window shows, from top to bottom.
         said: what the visitor wrote, in that order.
+
+    Returns:
+        Who said what, in the log's order.
     """
     events = _ordered(log, CONVERSATIONS)
     assert [event["kind"] for event in events].count("initialize") == 1
@@ -26,10 +34,10 @@ def check_conversation(log: Sequence[Record], shown: Sequence[tuple[str, str]], 
     assert [text for direction, text in spoken if direction == FROM_VISITOR] == list(said)
     answers = [text for direction, text in spoken if direction == TO_VISITOR]
     assert answers == [WELCOME, CREATED, *[UPDATED] * (len(said) - 1)]
-    assert list(shown) == spoken, "the window does not show what the log holds"
     runs = [run for run in _ordered(log, DELIVERIES) if run["subject"].endswith(f".{UPDATE}")]
     assert [run["body"]["stubpost"]["message"] for run in runs] == list(said[1:])
     assert len({run["subject"] for run in runs}) <= 1, "the conversation went to more than one stub"
+    return spoken
 
 
 def _ordered(log: Sequence[Record], stream: str) -> list[Record]:

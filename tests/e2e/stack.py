@@ -168,10 +168,13 @@ class Stack:
         """`heimdall links`, those of one session."""
         return [link for link in await self._asked("links") if link["session"] == session]
 
-    async def log_of(self, session: str, pattern: str = "stubber.systems.>") -> list[Record]:
-        """`heimdall tap` of everything that is stored about one session, in order."""
-        options = ("--nats", "--since", "all", "--no-follow", "--session", session)
-        return await self._asked("tap", pattern, *options)
+    async def log(self, *options: str) -> list[Record]:
+        """`heimdall tap` of everything that is stored, in order; ``options`` narrow it."""
+        return await self._asked("tap", "stubber.systems.>", "--nats", "--since", "all", "--no-follow", *options)
+
+    async def log_of(self, session: str) -> list[Record]:
+        """As log(), of one session."""
+        return await self.log("--session", session)
 
     async def _asked(self, *arguments: str) -> list[Record]:
         answer = await self.heimdall(*arguments)
