@@ -31,6 +31,7 @@ CHROMIUM_OPTIONS = [
 ]
 SHORT_LINK_HOURS = 0.001
 """3.6 s: what the issue's fifth step uses."""
+POLICY = "Content Security Policy"
 VIEWPORT_WIDTH_PX = 1280
 VIEWPORT_HEIGHT_PX = 800
 PAGE_WAIT_MS = 10_000 * TIME_FACTOR
@@ -128,6 +129,7 @@ async def new_visitor(browser: Browser) -> AsyncIterator[NewVisitor]:
             context.set_default_timeout(PAGE_WAIT_MS)
             page = await context.new_page()
             page.on("pageerror", lambda error: complaints.append(str(error)))
+            page.on("console", lambda said: complaints.append(said.text) if POLICY in said.text else None)
             visitor = ChatPage(page, stack.page_url, org, chat)
             await visitor.load()
             if is_open:

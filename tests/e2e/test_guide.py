@@ -58,6 +58,28 @@ async def test_step_1_a_wrong_field_says_what_is_wrong_and_keeps_the_chat_as_it_
     await expect(page.locator("stubber-webchat")).to_have_attribute("chat_name", DEMO_CHAT)
 
 
+async def test_step_1_copy_puts_the_snippet_on_the_clipboard(stack: Stack, new_visitor: NewVisitor) -> None:
+    may = ["clipboard-read", "clipboard-write"]
+    page = (await new_visitor(stack, is_open=False, permissions=may)).page
+    await page.get_by_role("button", name="Copy").click()
+    await expect(page.get_by_role("button", name="Copied")).to_be_visible()
+    shown = await page.get_by_test_id("snippet").inner_text()
+    assert await page.evaluate("navigator.clipboard.readText()") == shown
+
+
+async def test_step_1_a_new_conversation_begins_a_session_of_its_own(
+    stack: Stack, tap: Tap, new_visitor: NewVisitor
+) -> None:
+    visitor = await new_visitor(stack)
+    await visitor.say("one")
+    await visitor.expect_last(CREATED, count=3)
+    before = await visitor.session()
+    await visitor.page.get_by_role("button", name="New conversation").click()
+    await visitor.expect_messages((TO_VISITOR, WELCOME))
+    await tap.expect(after := await visitor.session(), "initialize")
+    assert after != before
+
+
 @pytest.mark.check(9)
 async def test_check_09_step_1_opening_the_window_announces_the_session_and_the_welcome_comes_first(
     stack: Stack, tap: Tap, new_visitor: NewVisitor

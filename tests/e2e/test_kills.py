@@ -10,7 +10,7 @@ from tests.conftest import TIME_FACTOR, poll
 from tests.e2e.chat_page import CREATED, UPDATED, ChatPage
 from tests.e2e.conftest import NewVisitor, running
 from tests.e2e.order import check_conversation
-from tests.e2e.stack import SERVER, WORKERS, Stack
+from tests.e2e.stack import SERVER, WORKERS, Record, Stack
 from tests.e2e.tap import tapping
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -61,6 +61,29 @@ async def test_step_6_messages_that_are_on_their_way_while_processes_die_arrive_
     said.append("the last one")
     await visitor.say(said[-1])
     await expect_conversation(hurt_stack, visitor, said)
+
+
+async def test_step_6_a_tap_outlives_the_server_and_shows_everything_once(
+    hurt_stack: Stack, new_visitor: NewVisitor
+) -> None:
+    async with tapping(hurt_stack) as tap:
+        visitor = await new_visitor(hurt_stack)
+        await visitor.say("one")
+        await visitor.expect_last(CREATED, count=3)
+        await hurt_stack.kill(SERVER)
+        await visitor.say("two")
+        await visitor.expect_last(UPDATED, count=5)
+        stored = sorted(map(_place, await hurt_stack.log_of(session := await visitor.session())))
+
+        def shows_it() -> bool:
+            return sorted(_place(event) for event in tap.of(session) if _place(event) in stored) == stored
+
+        await poll(shows_it, within_s=10)
+
+
+def _place(event: Record) -> tuple[str, int]:
+    """Which stored message it is."""
+    return event["stream"], event["sequence"]
 
 
 async def test_step_6_a_link_ends_once_although_the_expiry_worker_was_killed_before_its_time(
