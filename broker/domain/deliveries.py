@@ -6,8 +6,9 @@ Source: specs/stubber-webchat.md sections 2.3, 2.4 and 5.3.
 from __future__ import annotations
 
 from broker.domain.events import VisitorContent
-from broker.domain.ids import ActionName, ChannelName, ChatName, branch_of
+from broker.domain.ids import ActionName, ChannelName, branch_of
 from broker.domain.registrations import Taker
+from broker.domain.subjects import ChatPath
 from broker.domain.wire import Body
 
 
@@ -16,20 +17,21 @@ def default_feedback_action(channel: ChannelName) -> ActionName:
     return ActionName(f"_update_from_{channel}")
 
 
-def owner_run(channel: ChannelName, chat: ChatName, content: VisitorContent, payload: Body) -> Body:
+def owner_run(path: ChatPath, content: VisitorContent, payload: Body, *, profile_uuid: str | None = None) -> Body:
     """A run of the feedback action: the text, and the event as ``_incoming_<channel>_data``.
 
     The configuration has other members here than on the bus: ``branch``, ``pass_through_data``, ``profile_uuid``.
+    ``profile_uuid`` is the chat's, for an event that names none.
     ``payload`` is the event as it came, so members that we do not know reach the stub too.
     """
     given = content.configuration
-    configuration: Body = {"branch": branch_of(chat)}
+    configuration: Body = {"branch": branch_of(path.chat)}
     if given is not None and given.pass_through is not None:
         configuration["pass_through_data"] = given.pass_through
-    if given is not None and given.profile_uuid is not None:
-        configuration["profile_uuid"] = given.profile_uuid
-    incoming = {**payload, f"{channel}_configuration": configuration}
-    return {"stubpost": {"message": content.text, "data": {f"_incoming_{channel}_data": incoming}}}
+    if (named := profile_uuid if given is None else given.profile_uuid or profile_uuid) is not None:
+        configuration["profile_uuid"] = named
+    incoming = {**payload, f"{path.channel}_configuration": configuration}
+    return {"stubpost": {"message": content.text, "data": {f"_incoming_{path.channel}_data": incoming}}}
 
 
 def taker_run(channel: ChannelName, taker: Taker, payload: Body) -> Body:

@@ -9,7 +9,7 @@ from typing import Self
 import structlog
 
 from broker.codec import decode, encode
-from broker.domain.ids import OrgId, SessionId, Stub
+from broker.domain.ids import OrgId, SessionId
 from broker.domain.incoming import Incoming
 from broker.domain.profiles import Profile, profile_key
 from broker.domain.registrations import RegistrationRecord, Registry, Taker, to_registration
@@ -48,10 +48,10 @@ class Directory:
         await self.registrations.stop()
         await self.profiles.stop()
 
-    def fallback(self, path: ChatPath) -> Stub | None:
-        """The stub that takes what no link takes, if the chat's profile names one."""
+    def profile(self, path: ChatPath) -> Profile | None:
+        """The chat's profile, None if it has none: then registrations take what no link takes."""
         entry = self.profiles.get(profile_key(path.org, path.chat))
-        return None if entry is None else validate(Profile, decode(entry.value), what="profile").fallback
+        return None if entry is None else validate(Profile, decode(entry.value), what="profile")
 
     def takers(self, conversation: Conversation, kind: Kind) -> tuple[Taker, ...]:
         """Who is registered for an event, under the kind that the fold judged."""

@@ -32,6 +32,7 @@ from broker.transport.publisher import Stored
 from broker.transport.reader import read_one
 from broker.transport.records import Records
 from broker.transport.topology import CONVERSATIONS
+from workers.linker.directory import Directory
 
 Ack = asyncio.Future[Stored]
 
@@ -41,7 +42,8 @@ log = structlog.get_logger()
 class Effects:
     """The linker's hands: publishes, index, timers, dead letters and used-up registrations."""
 
-    def __init__(self, backbone: Backbone, *, index: Records, registrations: Records) -> None:
+    def __init__(self, backbone: Backbone, directory: Directory, *, index: Records, registrations: Records) -> None:
+        self._directory = directory
         self._connection = backbone.connection
         self._publisher = backbone.publisher
         self._timers = backbone.timers
@@ -86,7 +88,9 @@ class Effects:
                 return []
             original, visit = found, _visit_of(found, conversation)
         assert visit is not None, "only what a visitor did is delivered to an owner"  # noqa: S101 - the fold's promise
-        run = owner_run(path.channel, path.chat, visit.content, visit.payload)
+        profile = self._directory.profile(path)
+        profile_uuid = None if profile is None else profile.profile_uuid
+        run = owner_run(path, visit.content, visit.payload, profile_uuid=profile_uuid)
         action = effect.feedback_action or default_feedback_action(path.channel)
         return [await self._deliver(effect.stub, action, run, conversation, original, by="link")]
 

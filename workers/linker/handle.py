@@ -67,8 +67,9 @@ class LinkAndRoute:
     async def _fold(self, incoming: Incoming, original: Original) -> None:
         conversation = incoming.conversation
         state, revision = await self._states.load(conversation)
+        profile = self._directory.profile(conversation.path)
         event = incoming.event(
-            self._directory.fallback(conversation.path), lambda kind: self._directory.takers(conversation, kind)
+            None if profile is None else profile.fallback, lambda kind: self._directory.takers(conversation, kind)
         )
         new, effects = apply(state, event, sequence=original.sequence, at_ms=original.stored_at_ms, limits=self._limits)
         if new is state:

@@ -21,6 +21,16 @@ SESSIONS = 12
 ROUNDS = 25
 
 
+async def _linked_conversations(chat: Chat) -> list[Conversation]:
+    conversations = [chat.conversation() for _ in range(SESSIONS)]
+    for conversation in conversations:
+        await chat.open(conversation)
+    await chat.settled()
+    for conversation in conversations:
+        await chat.link(conversation, "svc.B")
+    return conversations
+
+
 async def _say_until_stored(chat: Chat, conversation: Conversation, number: int) -> None:
     """What an adapter does: the same message under the same id until the log has it."""
     body = chat.visitor_body(conversation, webchat_message={"type": "text", "value": str(number)})
@@ -68,13 +78,8 @@ async def test_the_linker_killed_again_and_again_loses_doubles_and_reorders_noth
         open_publisher(connection) as publisher,
     ):
         chat = Chat(connection, publisher, str(uuid4()))
-        conversations = [chat.conversation() for _ in range(SESSIONS)]
         with worker_process("linker", server.url):
-            for conversation in conversations:
-                await chat.open(conversation)
-            await chat.settled()
-            for conversation in conversations:
-                await chat.link(conversation, "svc.B")
+            conversations = await _linked_conversations(chat)
         talking = asyncio.create_task(_talk(chat, conversations))
         for _ in range(3):
             with worker_process("linker", server.url) as linker:
@@ -93,13 +98,8 @@ async def test_the_server_killed_under_traffic_loses_doubles_and_reorders_nothin
         open_publisher(connection, timeout_s=1) as publisher,
     ):
         chat = Chat(connection, publisher, str(uuid4()))
-        conversations = [chat.conversation() for _ in range(SESSIONS)]
         with worker_process("linker", server.url):
-            for conversation in conversations:
-                await chat.open(conversation)
-            await chat.settled()
-            for conversation in conversations:
-                await chat.link(conversation, "svc.B")
+            conversations = await _linked_conversations(chat)
             talking = asyncio.create_task(_talk(chat, conversations))
             for _ in range(2):
                 await asyncio.sleep(0.6)

@@ -143,13 +143,15 @@ async def test_check_23_a_set_moves_the_deadline_and_the_older_timer_changes_not
 
 @pytest.mark.check(25)
 async def test_check_25_a_profiles_stub_gets_what_no_link_takes_and_no_registration_runs(chat: Chat) -> None:
-    await chat.command("profilecreate", {"name": "shop", "branch": "draft", "stub": "svc.P"})
+    profile = await chat.command("profilecreate", {"name": "shop", "branch": "draft", "stub": "svc.P"})
     await chat.register(f"{chat.path.prefix}.*", stub="svc.A", action="everything")
     conversation = chat.conversation()
     await chat.say(conversation, "hi")
     [(stub, action, post)] = await chat.expect_runs(1)
     assert (stub, action) == ("svc.P", "_update_from_webchat")
     assert post["data"]["_incoming_webchat_data"]["webchat_message"]["value"] == "hi"
+    configuration = post["data"]["_incoming_webchat_data"]["webchat_configuration"]
+    assert configuration["profile_uuid"] == profile["profile_uuid"]
 
 
 @pytest.mark.check(26)

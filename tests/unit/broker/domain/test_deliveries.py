@@ -8,6 +8,7 @@ from broker.domain.deliveries import default_feedback_action, owner_run, taker_r
 from broker.domain.events import Delivery, read_visitor
 from broker.domain.ids import ActionName, ChatName, OrgId, Stub, channel_name
 from broker.domain.registrations import Registration, Taker
+from broker.domain.subjects import ChatPath
 from broker.domain.wire import Body, validate
 
 S = "5b0c7f0e-2a41-4a55-8f7d-6c2f0e8a9d11"
@@ -17,11 +18,17 @@ WEBCHAT = channel_name("webchat")
 DRAFT = ChatName("draftshop")
 
 
-def run(configuration: Body | None = None, chat: ChatName = DRAFT, **members: object) -> Body:
+def run(
+    configuration: Body | None = None,
+    chat: ChatName = DRAFT,
+    profile_uuid: str | None = None,
+    **members: object,
+) -> Body:
     content: Body = {"sessionuuid": S, **{f"webchat_{name}": value for name, value in members.items()}}
     if configuration is not None:
         content["webchat_configuration"] = configuration
-    return owner_run(WEBCHAT, chat, *read_visitor(WEBCHAT, {"heimdall": {"webchat": content}}))
+    path = ChatPath(WEBCHAT, OrgId(O), chat)
+    return owner_run(path, *read_visitor(WEBCHAT, {"heimdall": {"webchat": content}}), profile_uuid=profile_uuid)
 
 
 @pytest.mark.check(15)
@@ -51,6 +58,12 @@ def test_check_12_the_owner_gets_the_pass_through_data_in_their_other_spelling()
         "pass_through_data": "{'a':'b'}",
         "profile_uuid": PROFILE,
     }
+
+
+@pytest.mark.parametrize("configuration", [None, {"orguuid": O, "chatname": "draftshop"}])
+def test_the_chats_profile_is_named_where_the_event_names_none(configuration: Body | None) -> None:
+    incoming = run(configuration, profile_uuid=PROFILE)["stubpost"]["data"]["_incoming_webchat_data"]
+    assert incoming["webchat_configuration"] == {"branch": "draft", "profile_uuid": PROFILE}
 
 
 def test_the_configuration_names_the_branch_of_the_chat() -> None:
