@@ -11,6 +11,9 @@ from workers.webchat.wire import CloseCode, Downward, write_frame
 
 FRAMES_MAX = 512
 BYTES_MAX = 1 << 20
+PAUSE_FRAMES = 64
+PAUSE_CHARACTERS = 1 << 18
+"""Far enough below the limits that one more frame, the longest there is, still fits."""
 CLOSE_WAIT_S = 5.0
 
 
@@ -48,8 +51,13 @@ class Outbound:
             self._code = code
             self._wake()
 
+    async def make_room(self) -> None:
+        """Wait for the browser if a good part of what may wait does: a replay goes at the browser's own pace."""
+        if len(self._waiting) >= PAUSE_FRAMES or self._characters >= PAUSE_CHARACTERS:
+            await self.flush()
+
     async def flush(self) -> None:
-        """Return when nothing waits any more; a long replay goes at the browser's own pace."""
+        """Return when nothing waits any more."""
         if self._writer is not None:
             await asyncio.wait({self._writer})
 

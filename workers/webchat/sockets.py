@@ -37,9 +37,6 @@ HELLO_WAIT_S = 10.0
 HELLOS_MAX = 3
 HELD_MAX = 1_000
 """Live events that wait while the past is being replayed."""
-REPLAY_STEP = 64
-"""So many frames go out at a time, at the browser's own pace."""
-
 log = structlog.get_logger(__name__)
 
 
@@ -90,8 +87,7 @@ class VisitorSocket:
         if self._held is not None:
             self._hold(frame)
         elif self._view is not None:
-            self._view.note_stored(frame.id, frame.sequence, is_message=True)
-            self._outbound.put(frame)
+            self._take_sibling(frame, self._view)
 
     async def _greet(self) -> tuple[Session, LogView]:
         """From the first frame to ``replayed``; a browser whose session is refused may ask for a new one."""
@@ -128,15 +124,17 @@ class VisitorSocket:
         return self._view
 
     async def _replay(self, past: Past, view: LogView) -> None:
-        for number, event in enumerate(past.events, start=1):
+        for event in past.events:
+            await self._outbound.make_room()
             self._take(event, is_new=event.sequence > past.after)
-            if number % REPLAY_STEP == 0:
-                await self._outbound.flush()
         view.read_to = max(view.read_to, past.after)
         self._outbound.put(Replayed(through=view.read_to, gap=past.gap))
-        held, self._held = self._held or [], None
-        for item in held:
-            self.hear_sibling(item) if isinstance(item, Message) else self._take(item)
+        while self._held:
+            held, self._held = self._held, []
+            for item in held:
+                await self._outbound.make_room()
+                self._take_sibling(item, view) if isinstance(item, Message) else self._take(item)
+        self._held = None
 
     def _hold(self, item: StoredMessage | Message) -> None:
         if self._held is None or len(self._held) >= HELD_MAX:
@@ -161,6 +159,10 @@ class VisitorSocket:
         if frame is not None:
             metrics.EVENTS_SHOWN.inc()
             self._outbound.put(frame)
+
+    def _take_sibling(self, frame: Message, view: LogView) -> None:
+        view.note_stored(frame.id, frame.sequence, is_message=True)
+        self._outbound.put(frame)
 
     async def _handle(self, frame: Upward, session: Session, view: LogView) -> None:
         match frame:

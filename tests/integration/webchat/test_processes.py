@@ -24,9 +24,11 @@ from tests.integration.webchat.conftest import CHAT, Frame, Webchat
 from tests.processes import free_port, wait_ready, worker_process
 from workers.webchat.settings import WebchatSettings
 
-STREAMED = 1_200
+STREAMED = 400
 STREAM_BATCH = 20
 VISITS = 6
+LONG_MESSAGES = 40
+LONG_CHARACTERS = 60_000
 REPLAYED_MAX = 2_000
 """What the worker shows again of a conversation at most."""
 PROCESSES = 2
@@ -172,3 +174,14 @@ async def _stream(webchat: Webchat, session: str, count: int) -> list[int]:
         acks = [await publisher.submit(subject, encode(body)) for body in bodies]
         sequences += [stored.sequence for stored in await asyncio.gather(*acks)]
     return sequences
+
+
+async def test_a_history_of_very_long_messages_is_shown_again_whole(pair: Pair, resume: Resume) -> None:
+    async with pair.one.browser() as browser:
+        welcome, frames = await browser.hello()
+        began = frames[-1]["through"]
+    session = welcome["sessionuuid"]
+    sent = [await _text(pair.one, session, f"{number} " + "x" * LONG_CHARACTERS) for number in range(LONG_MESSAGES)]
+    async with pair.two.browser() as browser:
+        _, frames = await browser.hello(resume(welcome, replay_after=began))
+    assert [frame["sequence"] for frame in frames[:-1]] == sent
