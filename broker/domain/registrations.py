@@ -51,12 +51,17 @@ class RegisterParams(Wire):
 
 
 class RegistrationRecord(Wire):
-    """Value in bucket REGISTRATIONS, key ``<org>.<uuid>``; ``since`` orders them: the first one registered wins."""
+    """Value in bucket REGISTRATIONS, key ``<org>.<uuid>``; ``since`` orders them: the first one registered wins.
+
+    ``used_by`` is the log sequence of the event that a registration of one time was used for: it matches that event
+    alone from then on, so that the event, seen again after a crash, is decided as before.
+    """
 
     org: UUID
     stub: StubName
     since: int
     params: RegisterParams
+    used_by: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +77,7 @@ class Registration:
     keep: bool
     since: int
     wishes: tuple[Wish, ...]
+    used_by: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +129,7 @@ def to_registration(record: RegistrationRecord) -> Registration:
         keep=params.on_trigger_method == "keep",
         since=record.since,
         wishes=wishes,
+        used_by=record.used_by,
     )
 
 
@@ -144,15 +151,15 @@ class Registry:
         self._by_org.get(org, {}).pop(registration_id, None)
 
     def of_org(self, org: OrgId) -> tuple[Registration, ...]:
-        """The org's registrations, oldest first."""
-        return tuple(self._by_org.get(org, {}).values())
+        """The org's registrations, oldest first, without those that are used up."""
+        return tuple(found for found in self._by_org.get(org, {}).values() if found.used_by is None)
 
-    def takers(self, org: OrgId, subject: str) -> tuple[Taker, ...]:
-        """Who takes an event: every ``evt``, and of the ``cbh`` the one that registered first.
+    def takers(self, org: OrgId, subject: str, *, sequence: int) -> tuple[Taker, ...]:
+        """Who takes the event of that sequence: every ``evt``, and of the ``cbh`` the one that registered first.
 
         Each registration at most once, however many of its forms match.
         """
-        found = list(self._matching(org, tuple(subject.split("."))))
+        found = list(self._matching(org, tuple(subject.split(".")), sequence))
         owner = next((taker for taker, mechanism in found if mechanism == "cbh"), None)
         chosen: dict[str, Taker] = {}
         for taker, mechanism in found:
@@ -172,8 +179,10 @@ class Registry:
                     return older
         return None
 
-    def _matching(self, org: OrgId, tokens: tuple[str, ...]) -> Iterator[tuple[Taker, Mechanism]]:
+    def _matching(self, org: OrgId, tokens: tuple[str, ...], sequence: int) -> Iterator[tuple[Taker, Mechanism]]:
         for registration in self._by_org.get(org, {}).values():
+            if registration.used_by not in (None, sequence):
+                continue
             for wish in registration.wishes:
                 if any(form.matches(tokens) for form in wish.forms):
                     yield Taker(registration, wish.event), wish.mechanism

@@ -37,7 +37,7 @@ async def work(settings: LinkerSettings, backbone: Backbone, stop: asyncio.Event
     directory = Directory(
         backbone.connection, registrations=registrations, profiles=profiles, sessions=backbone.records(SESSIONS)
     )
-    effects = Effects(backbone, directory, index=states, registrations=registrations)
+    effects = Effects(backbone, directory, states)
     limits = Limits(settings.link_hours_max, settings.held_max, round(settings.hold_s * 1000))
     handle = LinkAndRoute(directory, States(states), effects, limits)
     queries = Queries(backbone.connection, directory, states, settings.partitions)

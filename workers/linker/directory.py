@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import OrderedDict
 from types import TracebackType
 from typing import Self
@@ -12,7 +13,7 @@ from broker.codec import decode, encode
 from broker.domain.ids import OrgId, SessionId
 from broker.domain.incoming import Incoming
 from broker.domain.profiles import Profile, profile_key
-from broker.domain.registrations import RegistrationRecord, Registry, Taker, to_registration
+from broker.domain.registrations import Registration, RegistrationRecord, Registry, Taker, to_registration
 from broker.domain.sessions import SessionRecord
 from broker.domain.subjects import VISITOR_KINDS, ChatPath, Conversation, Kind
 from broker.domain.wire import dump, validate
@@ -22,7 +23,9 @@ from broker.transport.records import Records
 from broker.transport.tables import Table
 
 SESSIONS_REMEMBERED_MAX = 200_000
-SESSION_TTL_S = 30 * 86_400
+SESSION_TTL_S = 40 * 86_400
+USED_TTL_S = 8 * 86_400
+"""A day more than the log keeps the event that used a registration."""
 
 log = structlog.get_logger()
 
@@ -34,7 +37,9 @@ class Directory:
         self.registry = Registry()
         self.registrations = Table(connection, registrations, on_change=self._registration_changed)
         self.profiles = Table(connection, profiles)
+        self._registrations = registrations
         self._sessions = sessions
+        self._kept_until_ms: OrderedDict[SessionId, int] = OrderedDict()
         self._paths: OrderedDict[SessionId, ChatPath] = OrderedDict()
 
     async def __aenter__(self) -> Self:
@@ -53,9 +58,42 @@ class Directory:
         entry = self.profiles.get(profile_key(path.org, path.chat))
         return None if entry is None else validate(Profile, decode(entry.value), what="profile")
 
-    def takers(self, conversation: Conversation, kind: Kind) -> tuple[Taker, ...]:
+    def takers(self, conversation: Conversation, kind: Kind, *, sequence: int) -> tuple[Taker, ...]:
         """Who is registered for an event, under the kind that the fold judged."""
-        return self.registry.takers(conversation.path.org, conversation.subject(kind))
+        return self.registry.takers(conversation.path.org, conversation.subject(kind), sequence=sequence)
+
+    async def use_up(self, registration: Registration, *, sequence: int) -> None:
+        """Mark a registration of one time as used by that event; it goes by itself when nothing can come again.
+
+        Raises:
+            ConflictError: another event has used it, or it was removed: decide again.
+        """
+        key = f"{registration.org}.{registration.id}"
+        found = await self._registrations.read(key)
+        if found.value is None:
+            await self.registrations.wait_for(found.revision)
+            raise ConflictError(f"registration {registration.id}")
+        record = validate(RegistrationRecord, decode(found.value), what="registration record")
+        if record.used_by is None:
+            data = encode(dump(record.model_copy(update={"used_by": sequence})))
+            await self._registrations.write(key, data, revision=found.revision, ttl_s=USED_TTL_S)
+        elif record.used_by != sequence:
+            await self.registrations.wait_for(found.revision)
+            raise ConflictError(f"registration {registration.id}")
+
+    async def keep_session(self, session: SessionId, *, until_ms: int, now_ms: int) -> None:
+        """See that the session's record outlives its link; it is written again only where it might not."""
+        if self._kept_until_ms.get(session, 0) >= until_ms:
+            return
+        found = await self._sessions.read(session)
+        if found.value is None:
+            return
+        kept_s = max(0, until_ms - now_ms) // 1000 + SESSION_TTL_S
+        with contextlib.suppress(ConflictError):  # the adapter has just done the same
+            await self._sessions.write(session, found.value, revision=found.revision, ttl_s=kept_s)
+        self._kept_until_ms[session] = now_ms + kept_s * 1000
+        if len(self._kept_until_ms) > SESSIONS_REMEMBERED_MAX:
+            self._kept_until_ms.popitem(last=False)
 
     async def admit(self, incoming: Incoming, *, at_ms: int) -> None:
         """Let the event in if its session is known and lives at the event's own path.

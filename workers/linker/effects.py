@@ -42,14 +42,13 @@ log = structlog.get_logger()
 class Effects:
     """The linker's hands: publishes, index, timers, dead letters and used-up registrations."""
 
-    def __init__(self, backbone: Backbone, directory: Directory, *, index: Records, registrations: Records) -> None:
-        self._directory = directory
+    def __init__(self, backbone: Backbone, directory: Directory, index: Records) -> None:
         self._connection = backbone.connection
         self._publisher = backbone.publisher
         self._timers = backbone.timers
         self._dead_letters = backbone.dead_letters
+        self._directory = directory
         self._index = index
-        self._registrations = registrations
 
     async def carry_out(
         self, effects: Iterable[Effect], conversation: Conversation, original: Original, visit: Visit | None
@@ -63,7 +62,7 @@ class Effects:
                 case DeliverToTaker():
                     acks += await self._to_taker(effect, conversation, original, visit)
                 case AnnounceLinked():
-                    acks += await self._linked(effect, conversation)
+                    acks += await self._linked(effect, conversation, now_ms=original.stored_at_ms)
                 case AnnounceEnded():
                     acks += await self._ended(effect, conversation)
                 case Arm() | Disarm():
@@ -99,13 +98,12 @@ class Effects:
     ) -> list[Ack]:
         registration = effect.taker.registration
         assert visit is not None, "only what a visitor did is offered"  # noqa: S101 - the fold's promise
-        run = taker_run(conversation.path.channel, effect.taker, visit.payload)
-        ack = await self._deliver(
-            registration.stub, registration.action, run, conversation, original, by=registration.id
-        )
         if not registration.keep:
-            await self._registrations.delete(f"{registration.org}.{registration.id}")
-        return [ack]
+            await self._directory.use_up(registration, sequence=original.sequence)
+        run = taker_run(conversation.path.channel, effect.taker, visit.payload)
+        return [
+            await self._deliver(registration.stub, registration.action, run, conversation, original, by=registration.id)
+        ]
 
     async def _deliver(
         self, stub: Stub, action: ActionName, run: Body, conversation: Conversation, original: Original, *, by: str
@@ -122,8 +120,9 @@ class Effects:
         log.debug("delivery_published", session_id=conversation.log_id, stubref=str(stub), sequence=original.sequence)
         return await self._publisher.submit(str(subject), encode(run), headers)
 
-    async def _linked(self, effect: AnnounceLinked, conversation: Conversation) -> list[Ack]:
+    async def _linked(self, effect: AnnounceLinked, conversation: Conversation, *, now_ms: int) -> list[Ack]:
         link, org = effect.link, conversation.path.org
+        await self._directory.keep_session(conversation.session, until_ms=link.expires_at_ms, now_ms=now_ms)
         await self._index.write(index_key(org, link.stub, conversation.session), b"", revision=None)
         if effect.replaces is not None:
             await self._index.delete(index_key(org, effect.replaces, conversation.session))

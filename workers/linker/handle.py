@@ -42,12 +42,10 @@ class LinkAndRoute:
         incoming = read(original.subject, original.data, original.headers)
         if incoming.subject.kind is not Kind.TIMEOUT:
             await self._directory.admit(incoming, at_ms=original.stored_at_ms)
-        if incoming.subject.kind is Kind.INITIALIZE:
-            await self._announce(incoming, original)
-            return
+        step = self._announce if incoming.subject.kind is Kind.INITIALIZE else self._fold
         for _ in range(CONFLICTS_MAX):
             try:
-                await self._fold(incoming, original)
+                await step(incoming, original)
             except ConflictError:
                 log.info("state_conflicted", session_id=incoming.conversation.log_id)
             except BusError:
@@ -60,7 +58,7 @@ class LinkAndRoute:
     async def _announce(self, incoming: Incoming, original: Original) -> None:
         """A session began: it has no state yet, so there is nothing to fold; whoever registered hears of it."""
         conversation = incoming.conversation
-        takers = self._directory.takers(conversation, Kind.INITIALIZE)
+        takers = self._directory.takers(conversation, Kind.INITIALIZE, sequence=original.sequence)
         effects = [DeliverToTaker(taker, Kind.INITIALIZE) for taker in takers]
         await self._effects.carry_out(effects, conversation, original, incoming.visit)
 
@@ -69,7 +67,8 @@ class LinkAndRoute:
         state, revision = await self._states.load(conversation)
         profile = self._directory.profile(conversation.path)
         event = incoming.event(
-            None if profile is None else profile.fallback, lambda kind: self._directory.takers(conversation, kind)
+            None if profile is None else profile.fallback,
+            lambda kind: self._directory.takers(conversation, kind, sequence=original.sequence),
         )
         new, effects = apply(state, event, sequence=original.sequence, at_ms=original.stored_at_ms, limits=self._limits)
         if new is state:

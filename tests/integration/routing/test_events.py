@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -195,3 +196,35 @@ async def test_an_unknown_type_under_a_session_is_kept_with_its_reason(chat: Cha
     await chat.publish(f"{conversation.prefix}.webchatmessagetype.mesage", body)
     letter = await chat.expect_dead("bad_subject")
     assert "firstmessage" in letter["detail"]
+
+
+async def test_a_registration_of_one_time_is_used_by_exactly_one_of_many_events_at_once(chat: Chat) -> None:
+    path = f"{chat.path.prefix}.webchatmessagetype.firstmessage"
+    await chat.register(path, stub="svc.A", action="once", keep=False)
+    conversations = [chat.conversation() for _ in range(8)]
+    for conversation in conversations:
+        await chat.say(conversation, "me!")
+    await chat.settled()
+    [(stub, action, post)] = await chat.expect_runs(1)
+    assert (stub, action) == ("svc.A", "once")
+    assert len(await chat.dead()) == len(conversations) - 1
+    assert (await chat.command("registrations", {}))["registrations"] == []
+    await chat.link(next(c for c in conversations if c.session == _session_of(post)), "svc.B")
+
+
+async def test_a_registration_of_one_time_may_be_made_again(chat: Chat) -> None:
+    params = {
+        "uuid": str(uuid4()),
+        "on_trigger_method": "remove",
+        "events": {"it": {"path": chat.path.initialize(), "mechanism": "evt", "timeout_seconds": 60}},
+        "trigger_stubaction": {"action_name": "once", "stubref": "svc.A"},
+    }
+    for count in (1, 2):
+        await chat.command("register", {"tasktype": "heimdall_register", "params": params})
+        for _ in range(2):
+            await chat.open(chat.conversation())
+        await chat.expect_runs(count)
+
+
+def _session_of(post: dict[str, Any]) -> str:
+    return str(post["data"]["heimdall"]["webchat"]["sessionuuid"])

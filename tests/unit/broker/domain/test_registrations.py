@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any, Literal
 
 import pytest
@@ -62,7 +63,7 @@ def registry(*registrations: Registration) -> Registry:
 
 
 def ids(filled: Registry, subject: str = FIRST, org: OrgId = ORG) -> list[str]:
-    return [taker.registration.id for taker in filled.takers(org, subject)]
+    return [taker.registration.id for taker in filled.takers(org, subject, sequence=1)]
 
 
 @pytest.mark.check(5)
@@ -83,7 +84,7 @@ def test_check_06_a_registration_for_a_whole_chat_takes_nothing_of_another() -> 
 def test_check_07_an_event_triggers_a_registration_once_however_many_forms_match() -> None:
     path = f"{P}.webchatmessagetype.firstmessage"
     filled = registry(registration(path, f"{P}.*", path, mechanism="evt"))
-    (taker,) = filled.takers(ORG, FIRST)
+    (taker,) = filled.takers(ORG, FIRST, sequence=1)
     assert taker.event == "event0"
 
 
@@ -109,7 +110,7 @@ def test_a_shadowed_wish_does_not_keep_a_registrations_other_wish_from_running()
     mixed = params(f"{P}.*", number=2)
     mixed["events"]["all"] = {"path": f"{P}.*", "mechanism": "evt"}
     second = made(read_register(mixed, org=ORG), number=2)
-    takers = registry(registration(f"{P}.*", number=1), second).takers(ORG, FIRST)
+    takers = registry(registration(f"{P}.*", number=1), second).takers(ORG, FIRST, sequence=1)
     assert [(taker.registration.id, taker.event) for taker in takers] == [(uuid_of(1), "event0"), (uuid_of(2), "all")]
 
 
@@ -233,3 +234,11 @@ def test_a_task_that_does_not_validate_is_refused(task: Body) -> None:
 def test_a_path_that_leaves_the_org_or_cannot_be_read_is_refused(path: str) -> None:
     with pytest.raises(InvalidPatternError):
         read_register(params(path), org=ORG)
+
+
+def test_a_used_up_registration_matches_the_event_that_used_it_and_no_other() -> None:
+    used = dataclasses.replace(registration(f"{P}.*", number=1), keep=False, used_by=7)
+    filled = registry(used)
+    assert [taker.registration for taker in filled.takers(ORG, FIRST, sequence=7)] == [used]
+    assert filled.takers(ORG, FIRST, sequence=8) == ()
+    assert filled.of_org(ORG) == ()
