@@ -96,7 +96,7 @@ def short_stack(tmp_path_factory: pytest.TempPathFactory, chromium_path: str) ->
 
 
 @pytest.fixture
-def own_stack(tmp_path_factory: pytest.TempPathFactory, chromium_path: str) -> Iterator[Stack]:
+def own_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """A stack for one test, to kill and to restart."""
     with running(Stack(tmp_path_factory.mktemp("own"))) as started:
         yield started
