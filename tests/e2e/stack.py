@@ -140,13 +140,17 @@ class Stack:
 
     async def kill(self, name: str) -> int:
         """kill -9 one worker or the server, and wait until another one stands in its place; its pid."""
-        killed = self.pids()[name]
-        os.kill(killed, signal.SIGKILL)
+        os.kill(killed := await self._other_than(None, name), signal.SIGKILL)
+        return await self._other_than(killed, name)
+
+    async def _other_than(self, former: int | None, name: str) -> int:
+        """Wait until a process of this name runs that is not the former one; its pid."""
         deadline_s = time.monotonic() + READY_WAIT_S * TIME_FACTOR
-        while (now := self.pids().get(name, killed)) == killed:
+        while (found := self.pids().get(name)) in {None, former}:
             assert time.monotonic() < deadline_s, f"{name} was not started again:\n{self.output}"
             await asyncio.sleep(POLL_S)
-        return now
+        assert found is not None
+        return found
 
     async def heimdall(self, *arguments: str) -> Answer:
         """Run one command as a developer would in a second terminal, with --json."""
