@@ -10,6 +10,7 @@ from tests.conftest import poll
 from tests.e2e.chat_page import CREATED, DEMO_CHAT, FROM_VISITOR, TO_VISITOR, UPDATED, WELCOME, talk
 from tests.e2e.conftest import NewVisitor
 from tests.e2e.stack import Stack
+from tests.e2e.stub import Shop
 from tests.e2e.tap import Tap
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -21,6 +22,8 @@ FIELDS = {
     "chat_display_name": "My webchat",
     "pass_through_data": "{'page':'pricing'}",
     "mode": "sticky",
+    "on_server_control_event": "",
+    "page_control_hook": "",
 }
 DAY_S = 86_400
 
@@ -56,6 +59,24 @@ async def test_step_1_a_wrong_field_says_what_is_wrong_and_keeps_the_chat_as_it_
     await expect(field).to_have_attribute("aria-invalid", "true")
     await expect(page.locator("#chat_name-problem")).to_contain_text("lower-case letters and digits only")
     await expect(page.locator("stubber-webchat")).to_have_attribute("chat_name", DEMO_CHAT)
+
+
+async def test_step_1_the_fields_stay_over_a_reload_and_the_pages_own_functions_take_part(
+    stack: Stack, shop: Shop, tap: Tap, new_visitor: NewVisitor
+) -> None:
+    visitor = await new_visitor(stack, org=shop.org, chat=shop.chat, is_open=False)
+    await visitor.page.get_by_label("on_server_control_event").fill("showControlEvent")
+    await visitor.page.get_by_label("page_control_hook").fill("addPageControl")
+    await visitor.page.get_by_role("button", name="Refresh changes").click()
+    await visitor.page.reload()
+    await expect(visitor.page.get_by_label("chat_name")).to_have_value(shop.chat)
+    await expect(visitor.page.get_by_test_id("snippet")).to_contain_text('page_control_hook="addPageControl"')
+    await visitor.open()
+    await visitor.say("hello")
+    first = await tap.expect_in(shop.org, "firstmessage")
+    assert first["body"]["heimdall"]["webchat"]["webchat_control_event"] == {"page": "/"}
+    await shop.notify(first["session"], webchat_control_event={"show": "tvs"})
+    await expect(visitor.page.locator("#control")).to_have_text('control event: {"show":"tvs"}')
 
 
 async def test_step_1_copy_puts_the_snippet_on_the_clipboard(stack: Stack, new_visitor: NewVisitor) -> None:

@@ -39,7 +39,9 @@ from workers.webchat.settings import WebchatSettings
 TOKEN_BYTES = 32
 SECONDS_PER_DAY = 86_400
 REPLAY_EVENTS_MAX = 2_000
-REPLAY_PAGE = 500
+REPLAY_BYTES_MAX = 8 << 20
+"""What one returning browser may make the process hold; older events are left out, and the browser is told."""
+REPLAY_PAGE = 100
 FIRST_RETRY_WAIT_S = 0.1
 RETRY_WAIT_S_MAX = 2.0
 PATIENCE_S = 15.0
@@ -99,17 +101,21 @@ class Bus:
             await self._sessions.write(session, found.value, revision=found.revision, ttl_s=self._session_keep_s)
         return record
 
-    async def read_log(self, conversation: Conversation) -> list[StoredMessage]:
-        """The newest events of a conversation, oldest first."""
+    async def read_log(self, conversation: Conversation) -> tuple[list[StoredMessage], bool]:
+        """The newest events of a conversation, oldest first, and whether older ones were left out."""
         number = partition_of((conversation.session,), self._partitions)
         pattern = f"p.{number}.{conversation.prefix}.>"
-        newest: deque[StoredMessage] = deque(maxlen=REPLAY_EVENTS_MAX)
-        after = 0
+        newest: deque[StoredMessage] = deque()
+        size_bytes, after, is_cut = 0, 0, False
         while True:
             page = await read_range(self._connection, CONVERSATIONS, (pattern,), after=after, limit=REPLAY_PAGE)
             newest.extend(page)
+            size_bytes += sum(len(message.data) for message in page)
+            while len(newest) > REPLAY_EVENTS_MAX or size_bytes > REPLAY_BYTES_MAX:
+                size_bytes -= len(newest.popleft().data)
+                is_cut = True
             if len(page) < REPLAY_PAGE:
-                return list(newest)
+                return list(newest), is_cut
             after = page[-1].sequence
 
     async def is_kept(self, sequence: int) -> bool:

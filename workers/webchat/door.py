@@ -17,7 +17,7 @@ from broker.errors import GrammarError, UnknownChatError
 from broker.transport.reader import StoredMessage
 from workers.webchat import metrics, translate
 from workers.webchat.admission import Admission, Pace, is_allowed_origin
-from workers.webchat.bus import REPLAY_EVENTS_MAX, Bus, draw_session, draw_token, token_hash
+from workers.webchat.bus import Bus, draw_session, draw_token, token_hash
 from workers.webchat.feed import Feed
 from workers.webchat.settings import WebchatSettings
 from workers.webchat.translate import WEBCHAT
@@ -153,9 +153,9 @@ class Door:
 
     async def read_past(self, session: Session, replay_after: int) -> Past:
         """What the log holds of a session that goes on."""
-        events = await self.bus.read_log(session.conversation)
-        is_cut = len(events) == REPLAY_EVENTS_MAX and events[0].sequence > replay_after
-        gap = is_cut or (replay_after > 0 and not await self.bus.is_kept(replay_after))
+        events, is_cut = await self.bus.read_log(session.conversation)
+        is_missed = is_cut and events[0].sequence > replay_after
+        gap = is_missed or (replay_after > 0 and not await self.bus.is_kept(replay_after))
         return Past(events, replay_after, gap)
 
 

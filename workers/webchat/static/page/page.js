@@ -2,11 +2,13 @@
 
 import { chatNameProblem, orguuidProblem } from "/webchat/attributes.js";
 
-const TEXTS = ["orguuid", "chat_name", "chat_display_name", "pass_through_data"];
+const HOOKS = ["on_server_control_event", "page_control_hook"];
+const TEXTS = ["orguuid", "chat_name", "chat_display_name", "pass_through_data", ...HOOKS];
 const FLAGS = ["open_on_mount", "fullscreen_mode"];
 const CHECKS = { orguuid: orguuidProblem, chat_name: chatNameProblem };
 const CHAT_REFUSALS = new Set(["unknown_chat", "bad_name"]);
 const WORD_MS = 2500;
+const KEPT = "heimdall-demo-builder";
 
 const form = document.getElementById("builder");
 const stage = document.getElementById("stage");
@@ -65,6 +67,27 @@ function rebuild() {
     `heimdall tap 'stubber.systems.notifications.webchat.org.${attributes.orguuid}.name.${attributes.chat_name}.*'`;
 }
 
+/** The fields as they were, so that a reload shows the same chat and not the usual one. */
+function keepFields() {
+  const values = [...TEXTS, "mode"].map((name) => [name, form.elements[name].value]);
+  const flags = FLAGS.map((name) => [name, form.elements[name].checked]);
+  sessionStorage.setItem(KEPT, JSON.stringify({ values, flags }));
+}
+
+function restoreFields() {
+  const kept = JSON.parse(sessionStorage.getItem(KEPT) ?? '{"values": [], "flags": []}');
+  for (const [name, value] of kept.values) form.elements[name].value = value;
+  for (const [name, isOn] of kept.flags) form.elements[name].checked = isOn;
+}
+
+/** For the field on_server_control_event: what a stub told the page. */
+globalThis.showControlEvent = (event) => {
+  document.getElementById("control").textContent = `control event: ${JSON.stringify(event)}`;
+};
+
+/** For the field page_control_hook: what this page adds to each message. */
+globalThis.addPageControl = (payload) => ({ ...payload, control_event: { page: location.pathname } });
+
 /** A word that goes away again. */
 function say(element, word, usual) {
   element.textContent = word;
@@ -87,6 +110,7 @@ form.addEventListener("submit", (event) => {
   event.preventDefault();
   refreshed.textContent = "";
   if (!check()) return;
+  keepFields();
   rebuild();
   say(refreshed, "The chat and the snippet are up to date.", "");
 });
@@ -98,4 +122,5 @@ document.getElementById("copy").addEventListener("click", copy);
 stage.addEventListener("stubber_webchat_refused", ({ detail }) => {
   if (CHAT_REFUSALS.has(detail.code)) showProblem("chat_name", detail.message);
 });
+restoreFields();
 if (check()) rebuild();
