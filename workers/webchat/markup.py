@@ -9,6 +9,8 @@ from markdown_it import MarkdownIt
 
 MARKDOWN_CHARACTERS_MAX = 16_384
 """Longer markdown is shown as text: hostile input costs the parser up to the square of its length."""
+HTML_CHARACTERS_MAX = 32_768
+"""So is longer html, for the same reason: a megabyte of open elements would stop the whole process for a minute."""
 
 TAGS = frozenset(
     [
@@ -60,11 +62,17 @@ def markdown_to_html(text: str) -> str:
     """Rendered markdown; html inside it is shown, not obeyed."""
     if len(text) > MARKDOWN_CHARACTERS_MAX:
         return text_to_html(text)
-    return clean_html(_markdown.render(text).strip())
+    return _cleaned(_markdown.render(text).strip())
 
 
 def clean_html(text: str) -> str:
     """The html without scripts, styles, handlers, images, frames and forms; links open apart and tell nothing of us."""
+    if len(text) > HTML_CHARACTERS_MAX:
+        return text_to_html(text)
+    return _cleaned(text)
+
+
+def _cleaned(text: str) -> str:
     return nh3.clean(
         text,
         tags=set(TAGS),

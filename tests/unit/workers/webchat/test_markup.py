@@ -1,6 +1,12 @@
 import pytest
 
-from workers.webchat.markup import MARKDOWN_CHARACTERS_MAX, clean_html, markdown_to_html, text_to_html
+from workers.webchat.markup import (
+    HTML_CHARACTERS_MAX,
+    MARKDOWN_CHARACTERS_MAX,
+    clean_html,
+    markdown_to_html,
+    text_to_html,
+)
 
 DEAD_LINK = '<a target="_blank" rel="noopener noreferrer">x</a>'
 
@@ -63,3 +69,8 @@ def test_markdown_longer_than_the_parser_may_take_is_shown_as_text() -> None:
 )
 def test_html_keeps_only_what_is_on_the_list(text: str, expected: str) -> None:
     assert clean_html(text) == expected
+
+
+def test_html_longer_than_the_cleaner_may_take_is_shown_as_text() -> None:
+    text = "<div>" * (HTML_CHARACTERS_MAX // 5 + 1)
+    assert clean_html(text) == text_to_html(text)
