@@ -77,4 +77,8 @@ def is_allowed_origin(origin: str | None, host: str, allowed: tuple[str, ...]) -
     """
     if origin is None or ANY_ORIGIN in allowed or origin in allowed:
         return True
-    return urlsplit(origin).netloc == host
+    try:
+        site = urlsplit(origin).netloc
+    except ValueError:  # no browser sends such an origin
+        return False
+    return bool(site) and site == host

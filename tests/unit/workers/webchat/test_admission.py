@@ -63,7 +63,12 @@ def test_a_burst_is_free_and_then_frames_wait_for_their_turn() -> None:
         pytest.param("http://shop.example.org", ("https://shop.example.org",), False, id="the same without TLS"),
         pytest.param("https://shop.example.org", ("*",), True, id="all sites"),
         pytest.param("null", (), False, id="a sandboxed page"),
+        pytest.param("http://[", (), False, id="no address at all"),
     ],
 )
 def test_a_page_may_open_a_chat_if_allowed(origin: str | None, allowed: tuple[str, ...], expected: bool) -> None:  # noqa: FBT001
     assert is_allowed_origin(origin, "chat.example.org:8080", allowed) is expected
+
+
+def test_a_page_without_an_address_is_no_page_of_a_host_without_a_name() -> None:
+    assert not is_allowed_origin("null", "", ())
