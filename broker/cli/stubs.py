@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from typing import Annotated
 
 import typer
-from rich.json import JSON
 from rich.text import Text
 
 from broker.cli.bus import connected
 from broker.cli.options import DEMO_ORG, AsJson, NatsUrl, Org, nats_url_of, org_of
-from broker.cli.terminal import Columns, Terminal, date_and_time, note, printable
+from broker.cli.terminal import Columns, Terminal, date_and_time, note
 from broker.codec import decode, to_json
 from broker.domain.ids import OrgId, ServiceName, Stub, service_name
 from broker.domain.wire import Body, dump, validate
@@ -109,7 +108,7 @@ def _show_one(kept: Kept, out: Terminal) -> None:
     record = kept.record
     out.row(Text.assemble((str(kept.stub), "bold"), f"  {record.context}, {record.branch}, state {record.state}"))
     out.row(Text(f"created {date_and_time(record.created_at_ms)}, last run {record.last_sequence or 'none'}", "dim"))
-    out.console.print(JSON(printable(to_json(record.data))))
+    out.json(record.data)
 
 
 def _show_all(found: list[Kept], org: OrgId, out: Terminal) -> None:

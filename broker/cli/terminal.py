@@ -9,6 +9,8 @@ from datetime import datetime
 from typing import Any
 
 from rich.console import Console, Group
+from rich.highlighter import JSONHighlighter
+from rich.json import JSON
 from rich.text import Text
 
 from broker.codec import to_json
@@ -45,6 +47,12 @@ class Terminal:
     def columns(self, columns: Columns) -> None:
         """Rows in columns for people."""
         self.console.print(columns.lines(self.console.width))
+
+    def json(self, record: Mapping[str, Any]) -> None:
+        """A record for people, over several lines."""
+        # Only afterwards: rich reads the JSON and writes it anew, and would undo what was made harmless before.
+        lines = JSON(to_json(record)).text.plain.split("\n")
+        self.console.print(JSONHighlighter()("\n".join(map(printable, lines))), soft_wrap=True)
 
     def text(self, text: str | Text) -> None:
         """Something that is never cut, however long."""

@@ -5,7 +5,7 @@ import json
 import pytest
 from rich.console import Console
 
-from broker.cli.terminal import Columns, duration, one_line, printable
+from broker.cli.terminal import Columns, Terminal, duration, one_line, printable
 
 
 @pytest.mark.parametrize(
@@ -67,3 +67,14 @@ def test_a_narrow_terminal_cuts_the_line() -> None:
     columns = Columns("stub", "data", flexible="data")
     columns.add("demo.2024-11-11-ABCD", "some data")
     assert all(len(line) <= 20 for line in lines_of(columns, 20))
+
+
+def test_a_record_over_several_lines_cannot_steer_the_terminal_either() -> None:
+    terminal = Terminal()
+    value = {"text": "\x9b31m \u202e \x1b[2J päivää", "list": [1]}
+    with terminal.console.capture() as captured:
+        terminal.json(value)
+    shown = captured.get()
+    assert not {"\x9b", "\u202e", "\x1b"} & set(shown)
+    assert json.loads(shown) == value
+    assert "päivää" in shown
