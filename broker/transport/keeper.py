@@ -57,7 +57,7 @@ class Keeper:
                 failures = failures + 1 if loop.time() - taken_s < STABLE_S else 0
             # The old inbox goes before the consumer is touched: nothing old may come after something new.
             await self._close()
-            await asyncio.sleep(min(AGAIN_WAIT_S * 2**failures, AGAIN_WAIT_S_MAX) if failures else 0)
+            await asyncio.sleep(_wait_s(failures))
             await self._connection.wait_connected()
             try:
                 self._requests = await self._take()
@@ -67,3 +67,8 @@ class Keeper:
             else:
                 log.info("consumer_retaken", consumer=self._what)
                 taken_s = loop.time()
+
+
+def _wait_s(failures: int) -> float:
+    # The exponent has its own bound: after an hour and a half of failures the power would be no float any more.
+    return min(AGAIN_WAIT_S * 2 ** min(failures, 10), AGAIN_WAIT_S_MAX) if failures else 0.0
