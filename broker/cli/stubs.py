@@ -11,7 +11,7 @@ from rich.text import Text
 
 from broker.cli.bus import connected
 from broker.cli.options import DEMO_ORG, AsJson, NatsUrl, Org, nats_url_of, org_of
-from broker.cli.terminal import Columns, Terminal, date_and_time, note
+from broker.cli.terminal import Columns, Terminal, date_and_time, note, one_line
 from broker.codec import decode, to_json
 from broker.domain.ids import OrgId, ServiceName, Stub, service_name
 from broker.domain.wire import Body, dump, validate
@@ -106,7 +106,8 @@ def _show_one(kept: Kept, out: Terminal) -> None:
         out.record(kept.shown())
         return
     record = kept.record
-    out.row(Text.assemble((str(kept.stub), "bold"), f"  {record.context}, {record.branch}, state {record.state}"))
+    facts = one_line(f"{record.context}, {record.branch}, state {record.state}")
+    out.row(Text.assemble((str(kept.stub), "bold"), f"  {facts}"))
     out.row(Text(f"created {date_and_time(record.created_at_ms)}, last run {record.last_sequence or 'none'}", "dim"))
     out.json(record.data)
 
