@@ -110,3 +110,6 @@ async def test_a_page_that_kept_the_session_and_its_token_resumes_it_in_a_new_br
     await second.page.goto(site.url)
     await second.connected()
     await second.expect_messages((FROM_VISITOR, "hello"), (TO_VISITOR, "hi"))
+    await second.page.reload()
+    await second.connected()
+    await second.expect_messages((FROM_VISITOR, "hello"), (TO_VISITOR, "hi"))

@@ -35,6 +35,7 @@ export class Conversation {
   #connection;
   #state = "idle";
   #shown = 0; // The highest sequence that this page shows: a reconnect asks for what comes after it.
+  #isNew = false; // A session that goes on began before all that is replayed; where, its first tab knows.
   #ids = new Set();
   #storedTimer = 0;
   #seenTimer = 0;
@@ -130,12 +131,13 @@ export class Conversation {
       this.#memory.beginSession({ sessionuuid: frame.sessionuuid, token: frame.token });
       this.#shown = 0;
     }
+    this.#isNew = !frame.resumed;
     this.#listener.replaying(true);
     this.#listener.welcome(frame);
   }
 
   #replayed(frame) {
-    if (!this.#memory.began) this.#memory.setBegan(frame.through);
+    if (this.#isNew) this.#memory.setBegan(frame.through);
     this.#advance(frame.through);
     if (frame.gap) this.#listener.note("Some earlier messages are no longer kept.");
     this.#listener.replaying(false);
