@@ -71,13 +71,21 @@ function rebuild() {
 function keepFields() {
   const values = [...TEXTS, "mode"].map((name) => [name, form.elements[name].value]);
   const flags = FLAGS.map((name) => [name, form.elements[name].checked]);
-  sessionStorage.setItem(KEPT, JSON.stringify({ values, flags }));
+  try {
+    sessionStorage.setItem(KEPT, JSON.stringify({ values, flags }));
+  } catch {
+    // Barred or full: the fields last as long as the page.
+  }
 }
 
 function restoreFields() {
-  const kept = JSON.parse(sessionStorage.getItem(KEPT) ?? '{"values": [], "flags": []}');
-  for (const [name, value] of kept.values) form.elements[name].value = value;
-  for (const [name, isOn] of kept.flags) form.elements[name].checked = isOn;
+  try {
+    const kept = JSON.parse(sessionStorage.getItem(KEPT) ?? '{"values": [], "flags": []}');
+    for (const [name, value] of kept.values) form.elements[name].value = value;
+    for (const [name, isOn] of kept.flags) form.elements[name].checked = isOn;
+  } catch {
+    // Barred, or kept by another version of this page: the usual chat then.
+  }
 }
 
 /** For the field on_server_control_event: what a stub told the page. */
