@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Annotated, Literal
+
 import pytest
+from pydantic import Field
 
 from broker.domain.wire import PROBLEMS_MAX, Wire, dump, validate
 from broker.errors import InvalidBodyError
@@ -18,6 +21,22 @@ class Outer(Wire):
     note: str | None = None
 
 
+class Noted(Wire):
+    notes: dict[str, int]
+
+
+class Left(Wire):
+    type: Literal["left"]
+
+
+class Right(Wire):
+    type: Literal["right"]
+
+
+class Chosen(Wire):
+    one: Annotated[Left | Right, Field(discriminator="type")]
+
+
 def test_a_body_that_fits_becomes_its_model_and_what_is_unknown_is_ignored() -> None:
     found = validate(Outer, {"inner": {"number": 1, "new": True}, "newer": {}}, what="outer")
     assert found == Outer(inner=Inner(number=1))
@@ -29,6 +48,18 @@ def test_a_problem_names_the_member_and_never_what_it_held() -> None:
     assert refused.value.problems == ("inner.number: Input should be a valid integer",)
     assert "secret" not in str(refused.value)
     assert "secret" not in str(refused.value.__cause__)
+
+
+def test_a_name_from_outside_is_cut_so_that_a_problem_stays_one_line() -> None:
+    with pytest.raises(InvalidBodyError) as refused:
+        validate(Noted, {"notes": {"k" * 500_000: "no number"}}, what="outer")
+    assert len(str(refused.value)) < 300
+
+
+def test_a_type_from_outside_is_not_quoted() -> None:
+    with pytest.raises(InvalidBodyError) as refused:
+        validate(Chosen, {"one": {"type": "secret"}}, what="outer")
+    assert refused.value.problems == ("one: unknown type: expected one of 'left', 'right'",)
 
 
 def test_a_body_that_is_no_object_is_told_so() -> None:
