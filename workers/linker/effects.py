@@ -26,6 +26,7 @@ from broker.domain.session import (
 from broker.domain.stubsessions import index_key
 from broker.domain.subjects import Conversation, DeliverySubject, Kind
 from broker.domain.wire import Body, dump
+from broker.errors import BodyError
 from broker.runtime.backbone import Backbone
 from broker.runtime.deadletters import Original
 from broker.transport.publisher import Stored
@@ -35,6 +36,8 @@ from broker.transport.topology import CONVERSATIONS
 from workers.linker.directory import Directory
 
 Ack = asyncio.Future[Stored]
+TRACEPARENT_CHARACTERS_MAX = 128
+"""Well over the 55 of the standard; a longer one could make a run that the bus refuses."""
 
 log = structlog.get_logger()
 
@@ -91,7 +94,7 @@ class Effects:
         profile_uuid = None if profile is None else profile.profile_uuid
         run = owner_run(path, visit.content, visit.payload, profile_uuid=profile_uuid)
         action = effect.feedback_action or default_feedback_action(path.channel)
-        return [await self._deliver(effect.stub, action, run, conversation, original, by="link")]
+        return await self._deliver(effect.stub, action, run, conversation, original, by="link")
 
     async def _to_taker(
         self, effect: DeliverToTaker, conversation: Conversation, original: Original, visit: Visit | None
@@ -101,13 +104,13 @@ class Effects:
         if not registration.keep:
             await self._directory.use_up(registration, sequence=original.sequence)
         run = taker_run(conversation.path.channel, effect.taker, visit.payload)
-        return [
-            await self._deliver(registration.stub, registration.action, run, conversation, original, by=registration.id)
-        ]
+        stub, action = registration.stub, registration.action
+        return await self._deliver(stub, action, run, conversation, original, by=registration.id)
 
     async def _deliver(
         self, stub: Stub, action: ActionName, run: Body, conversation: Conversation, original: Original, *, by: str
-    ) -> Ack:
+    ) -> list[Ack]:
+        """Publish one run. One that is too large concerns its own event alone, never the link that releases it."""
         subject = DeliverySubject(conversation.path.org, stub, action)
         headers = {
             names.MESSAGE_ID: f"{conversation.session}-{original.sequence}-{by}-{stub}",
@@ -115,10 +118,16 @@ class Effects:
             names.CONVERSATION: conversation.prefix,
             names.EVENT: str(original.sequence),
         }
-        if trace := original.headers.get(names.TRACEPARENT):
+        trace = original.headers.get(names.TRACEPARENT)
+        if trace and len(trace) <= TRACEPARENT_CHARACTERS_MAX:
             headers[names.TRACEPARENT] = trace
+        try:
+            data = encode(run)
+        except BodyError as error:
+            await self._dead_letters.keep_failed(original, error)
+            return []
         log.debug("delivery_published", session_id=conversation.log_id, stubref=str(stub), sequence=original.sequence)
-        return await self._publisher.submit(str(subject), encode(run), headers)
+        return [await self._publisher.submit(str(subject), data, headers)]
 
     async def _linked(self, effect: AnnounceLinked, conversation: Conversation, *, now_ms: int) -> list[Ack]:
         link, org = effect.link, conversation.path.org

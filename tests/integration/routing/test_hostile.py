@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+from broker.codec import BODY_BYTES_MAX, encode
 from broker.domain.subjects import Kind
 from tests.integration.routing.conftest import Chat
 
@@ -33,3 +34,22 @@ async def test_an_event_with_a_very_long_field_name_is_kept_as_a_dead_letter(cha
     letter = await chat.expect_dead("invalid_body")
     assert len(letter["detail"]) < 1_000
     await chat.settled()
+
+
+async def test_a_held_message_too_large_for_a_run_does_not_keep_the_stub_from_its_link(chat: Chat) -> None:
+    conversation = chat.conversation()
+    await chat.register(f"{chat.path.prefix}.webchatmessagetype.firstmessage", stub="svc.A", action="first")
+    await chat.open(conversation)
+    await chat.say(conversation, "one")
+    await chat.expect_runs(1)
+    text = {"type": "text", "value": "two " + "x" * 60_000}
+    body = chat.visitor_body(conversation, webchat_message=text, filler="x" * (BODY_BYTES_MAX - 61_000))
+    assert len(encode(body)) <= BODY_BYTES_MAX, "a run has the text twice, so it is longer than its event"
+    await chat.publish(conversation.subject(Kind.MESSAGE), body)
+    await chat.say(conversation, "three")
+    await chat.settled()
+    await chat.link(conversation, "svc.B")
+    await chat.expect_dead("too_large")
+    await chat.say(conversation, "four")
+    runs = await chat.expect_runs(3)
+    assert [(stub, post["message"]) for stub, _, post in runs[1:]] == [("svc.B", "three"), ("svc.B", "four")]
