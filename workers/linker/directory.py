@@ -71,15 +71,19 @@ class Directory:
         key = f"{registration.org}.{registration.id}"
         found = await self._registrations.read(key)
         if found.value is None:
-            await self.registrations.wait_for(found.revision)
-            raise ConflictError(f"registration {registration.id}")
+            raise await self._changed_meanwhile(registration, found.revision)
         record = validate(RegistrationRecord, decode(found.value), what="registration record")
         if record.used_by is None:
             data = encode(dump(record.model_copy(update={"used_by": sequence})))
             await self._registrations.write(key, data, revision=found.revision, ttl_s=USED_TTL_S)
         elif record.used_by != sequence:
-            await self.registrations.wait_for(found.revision)
-            raise ConflictError(f"registration {registration.id}")
+            raise await self._changed_meanwhile(registration, found.revision)
+
+    async def _changed_meanwhile(self, registration: Registration, revision: int) -> ConflictError:
+        """The conflict, once the change is seen; where that takes long, as after a lost server, the retry waits on."""
+        with contextlib.suppress(TimeoutError):
+            await self.registrations.wait_for(revision)
+        return ConflictError(f"registration {registration.id}")
 
     async def keep_session(self, session: SessionId, *, until_ms: int, now_ms: int) -> None:
         """See that the session's record outlives its link; it is written again only where it might not."""
