@@ -102,7 +102,8 @@ class Directory:
     async def admit(self, incoming: Incoming, *, at_ms: int) -> None:
         """Let the event in if its session is known and lives at the event's own path.
 
-        A visitor's event makes the session known where no adapter has: then the log is the first to tell.
+        A visitor's event makes the session known where no adapter has: then the log is the first to tell. A timeout
+        may outlive what it is about.
 
         Raises:
             UnknownSessionError: a stub speaks to a session that never began.
@@ -111,6 +112,8 @@ class Directory:
         conversation = incoming.conversation
         path = await self.path_of(conversation.session)
         if path is None:
+            if incoming.subject.kind is Kind.TIMEOUT:
+                return
             if incoming.subject.kind not in VISITOR_KINDS:
                 raise UnknownSessionError(conversation.session)
             path = await self._make_known(conversation, at_ms)

@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 
 from broker.codec import BODY_BYTES_MAX, encode
-from broker.domain.subjects import Kind
+from broker.domain.events import Timeout
+from broker.domain.ids import ChatName
+from broker.domain.subjects import ChatPath, Kind
+from broker.domain.wire import dump
 from tests.integration.routing.conftest import Chat
 
 
@@ -53,3 +56,14 @@ async def test_a_held_message_too_large_for_a_run_does_not_keep_the_stub_from_it
     await chat.say(conversation, "four")
     runs = await chat.expect_runs(3)
     assert [(stub, post["message"]) for stub, _, post in runs[1:]] == [("svc.B", "three"), ("svc.B", "four")]
+
+
+async def test_a_timeout_at_another_chats_path_tells_nothing_there_and_changes_nothing_here(chat: Chat) -> None:
+    conversation = chat.conversation()
+    epoch = await chat.link_after_open(conversation, "svc.B")
+    other = ChatPath(chat.path.channel, chat.org, ChatName("draftother")).conversation(conversation.session)
+    body = dump(Timeout(timer="link", epoch=epoch, deadline_at_ms=1))
+    await chat.publish(other.subject(Kind.TIMEOUT), body)
+    await chat.expect_dead("forbidden")
+    links = (await chat.command("links", {}))["links"]
+    assert [link["chat_name"] for link in links] == [chat.path.chat]
