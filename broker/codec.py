@@ -19,6 +19,8 @@ BODY_BYTES_MAX = 1_000_000
 """A little under the server's 1 MiB, which also counts the headers."""
 DEPTH_MAX = 64
 """Maps and lists inside one another: deeper ones break the libraries that read them, each at another depth."""
+EVENT_DEPTH_MAX = DEPTH_MAX - 4
+"""Of an event: runs and transcripts wrap it, and must be readable too."""
 
 
 def encode(body: Mapping[str, Any]) -> bytes:
@@ -37,7 +39,7 @@ def encode(body: Mapping[str, Any]) -> bytes:
     return data
 
 
-def decode(data: bytes) -> Body:
+def decode(data: bytes, *, depth_max: int = DEPTH_MAX) -> Body:
     """Read either form: a msgpack map never begins with ``{``, so the first byte tells.
 
     What is let in can be sent on, and shown as JSON (bytes as text): text keys, finite numbers, a bounded depth.
@@ -54,7 +56,7 @@ def decode(data: bytes) -> Body:
         raise UndecodableBodyError(len(data), type(error).__name__) from error
     if not isinstance(body, dict):
         raise UndecodableBodyError(len(data), f"found a {type(body).__name__}")
-    if problem := _problem(body):
+    if problem := _problem(body, depth_max):
         raise UndecodableBodyError(len(data), problem)
     return body
 
@@ -76,10 +78,10 @@ def _from_json(data: bytes) -> Any:
     return body
 
 
-def _problem(body: Body) -> str | None:
+def _problem(body: Body, depth_max: int) -> str | None:
     """What keeps the body from being sent on and shown, None if nothing does."""
     level: list[Any] = [body]
-    for _ in range(DEPTH_MAX):
+    for _ in range(depth_max):
         values: list[Any] = []
         for container in level:
             if isinstance(container, dict):
@@ -93,7 +95,7 @@ def _problem(body: Body) -> str | None:
         level = [value for value in values if isinstance(value, dict | list)]
         if not level:
             return None
-    return f"found more than {DEPTH_MAX} levels"
+    return f"found more than {depth_max} levels"
 
 
 def _is_unsendable(value: object) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 
-from broker.codec import decode
+from broker.codec import EVENT_DEPTH_MAX, decode
 from broker.domain.commands import ListLinks, ReadTranscript, ShowSession
 from broker.domain.ids import OrgId, SessionId, Stub
 from broker.domain.subjects import ChatPath, Conversation, partition_of
@@ -98,7 +98,7 @@ def _link(link: LiveLink) -> Body:
 
 def _event(message: StoredMessage, conversation: Conversation) -> Body:
     try:
-        body: Body | None = decode(message.data)
+        body: Body | None = decode(message.data, depth_max=EVENT_DEPTH_MAX)
     except BackboneError:
         body = None
     return {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from broker.codec import decode
+from broker.codec import EVENT_DEPTH_MAX, decode
 from broker.domain.grammar import parse_conversation
 from broker.domain.incoming import Incoming, read_event, sender_of
 from broker.domain.subjects import LINK_FACTS, Kind
@@ -31,5 +31,5 @@ def read(public_subject: str, data: bytes, headers: Mapping[str, str]) -> Incomi
         NoSenderError: a link is wanted and nobody says for whom.
     """
     subject = parse_conversation(public_subject)
-    body = decode(data)
+    body = decode(data, depth_max=EVENT_DEPTH_MAX)
     return read_event(subject, body, sender_of(body, headers))

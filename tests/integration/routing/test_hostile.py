@@ -9,7 +9,8 @@ from broker.domain.events import Timeout
 from broker.domain.ids import ChatName
 from broker.domain.subjects import ChatPath, Kind
 from broker.domain.wire import dump
-from tests.integration.routing.conftest import Chat
+from tests.conftest import poll
+from tests.integration.routing.conftest import Body, Chat
 
 
 async def test_an_event_with_a_longest_body_and_headers_that_grow_is_kept_as_a_dead_letter(chat: Chat) -> None:
@@ -67,3 +68,23 @@ async def test_a_timeout_at_another_chats_path_tells_nothing_there_and_changes_n
     await chat.expect_dead("forbidden")
     links = (await chat.command("links", {}))["links"]
     assert [link["chat_name"] for link in links] == [chat.path.chat]
+
+
+async def test_an_event_nested_as_deep_as_may_be_reaches_its_stub_or_a_dead_letter_at_once(chat: Chat) -> None:
+    """Never a run that the service then cannot read."""
+    conversation = chat.conversation()
+    await chat.link_after_open(conversation, "svc.B")
+    for levels in range(55, 66):
+        deep: Body = {}
+        for _ in range(levels):
+            deep = {"a": deep}
+        await chat.publish(conversation.subject(Kind.MESSAGE), chat.visitor_body(conversation, webchat_meta_data=deep))
+    await chat.settled()
+
+    async def all_there() -> bool:
+        return len(await chat.runs()) + len(await chat.dead()) == 11
+
+    await poll(all_there)
+    assert {letter["reason"] for letter in await chat.dead()} == {"undecodable"}
+    events = (await chat.command("transcript", {"sessionuuid": conversation.session}))["events"]
+    assert len(events) >= 11
