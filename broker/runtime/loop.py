@@ -35,7 +35,8 @@ class Work:
 
     ``handle`` may be called again for the same original, so it must be idempotent. A retryable error of ours is
     retried in place, with the lane behind it waiting; any other error makes a dead letter. What ``skip`` holds for
-    is acknowledged and nothing else.
+    is acknowledged and nothing else. ``retaken`` is called with a number whenever a consumer is taken (again): in
+    between another process may have worked on the same lanes, so what is remembered of them may be old.
     """
 
     stream: str
@@ -43,6 +44,7 @@ class Work:
     handle: Handle
     lane_of: LaneOf
     skip: Callable[[Delivery], bool] | None = None
+    retaken: Callable[[int], None] | None = None
 
 
 async def consume(
@@ -67,7 +69,7 @@ async def consume(
     gauge = IN_HAND.labels(work.stream)
     gauge.set_function(lambda: lanes.in_hand)
     accept = lanes.accept if work.skip is None else _skipping(work.skip, lanes.accept)
-    loops = [PullLoop(connection, work.stream, consumer, accept) for consumer in work.consumers]
+    loops = [PullLoop(connection, work.stream, consumer, accept, on_retake=work.retaken) for consumer in work.consumers]
     end_watch = connection.on_closed(stop.set)
     try:
         await asyncio.gather(*(loop.start() for loop in loops))

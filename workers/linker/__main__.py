@@ -39,12 +39,14 @@ async def work(settings: LinkerSettings, backbone: Backbone, stop: asyncio.Event
     )
     effects = Effects(backbone, directory, states)
     limits = Limits(settings.link_hours_max, settings.held_max, round(settings.hold_s * 1000))
-    handle = LinkAndRoute(directory, States(states), effects, limits)
+    remembered = States(states)
+    handle = LinkAndRoute(directory, remembered, effects, limits)
     queries = Queries(backbone.connection, directory, states, settings.partitions)
     commands = Commands(directory, backbone.publisher, registrations, profiles, queries)
     consumers = tuple(spec.name for spec in linker_consumers(settings.partitions))
     async with directory, serve_commands(backbone.connection, commands, name="heimdall-linker"):
-        await backbone.consume(Work(CONVERSATIONS, consumers, handle, token_after("sessionuuid"), not_folded), stop)
+        lane_of = token_after("sessionuuid")
+        await backbone.consume(Work(CONVERSATIONS, consumers, handle, lane_of, not_folded, remembered.forget_all), stop)
 
 
 if __name__ == "__main__":

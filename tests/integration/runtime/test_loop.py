@@ -11,10 +11,11 @@ from uuid import uuid4
 
 import pytest
 import pytest_asyncio
+import structlog
 
 from broker.codec import decode
-from broker.domain.subjects import DEADLETTERS, STUBS
-from broker.errors import BusError, RequestRefusedError, UndecodableBodyError
+from broker.domain.subjects import DEADLETTERS, NOTIFICATIONS, STUBS
+from broker.errors import BusError, InvalidSubjectError, RequestRefusedError, UndecodableBodyError
 from broker.runtime.deadletters import DeadLetters, Original
 from broker.runtime.embedded import nats_server
 from broker.runtime.loop import Work, consume, token_after
@@ -22,7 +23,7 @@ from broker.transport.connection import Connection, connect
 from broker.transport.ensure import ensure, ensure_consumers
 from broker.transport.publisher import Publisher, open_publisher
 from broker.transport.reader import StoredMessage, read_range
-from broker.transport.topology import DEADLETTER_STREAM, DELIVERIES, ConsumerSpec, service_consumers
+from broker.transport.topology import CONVERSATIONS, DEADLETTER_STREAM, DELIVERIES, ConsumerSpec, service_consumers
 from tests.conftest import Eventually
 
 STUB_TOKEN = 8
@@ -159,6 +160,16 @@ async def test_a_poison_message_becomes_one_dead_letter_and_stops_nobody(
     assert "secret" not in str(kept)
 
 
+async def test_the_log_line_of_a_dead_letter_holds_no_whole_session_uuid(publisher: Publisher, org: str) -> None:
+    session = str(uuid4())
+    subject = f"{NOTIFICATIONS}.webchat.org.{org}.name.{'n' * 68}.sessionuuid.{session}.bogus"
+    original = Original(subject, CONVERSATIONS, 1, b"", {}, 0)
+    with structlog.testing.capture_logs() as lines:
+        await DeadLetters(publisher).keep_failed(original, InvalidSubjectError(subject, problem="no such event"))
+    assert session[:8] in str(lines)
+    assert session[:9] not in str(lines)
+
+
 async def test_what_is_skipped_is_acknowledged_and_never_handled(
     connection: Connection, publisher: Publisher, consumer: str, org: str, eventually: Eventually
 ) -> None:
@@ -202,6 +213,28 @@ async def test_a_stop_finishes_what_runs_and_leaves_the_rest_to_the_next_start(
     assert done == [b"0"]
     async with working(connection, publisher, slow, consumer):
         await eventually(lambda: done[-2:] == [b"1", b"2"])  # the 0 may come again before its ack was read
+
+
+async def test_a_worker_is_told_when_another_may_have_worked_in_its_place(
+    connection: Connection, publisher: Publisher, consumer: str, org: str, eventually: Eventually
+) -> None:
+    stop, told, letters = asyncio.Event(), [list[int](), list[int]()], DeadLetters(publisher)
+
+    async def handle(_: Original) -> None:
+        await asyncio.sleep(0)
+
+    works = [Work(DELIVERIES, (consumer,), handle, token_after("stubref"), retaken=each.append) for each in told]
+    tasks = [asyncio.create_task(consume(connection, work, letters, stop)) for work in works]
+
+    async def both_again() -> bool:
+        await publisher.store(subject_of(org, "s"), b"")
+        return min(map(len, told)) > 1
+
+    try:
+        await eventually(both_again, within_s=10)
+    finally:
+        stop.set()
+        await asyncio.gather(*tasks)
 
 
 async def test_a_consumer_that_does_not_exist_ends_the_worker(connection: Connection, publisher: Publisher) -> None:
