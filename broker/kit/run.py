@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 from uuid import NAMESPACE_URL, uuid5
 
+from broker.codec import decode, encode
 from broker.domain.events import TIMEOUT_HOURS_DEFAULT
 from broker.domain.ids import (
     ActionName,
@@ -19,7 +20,7 @@ from broker.domain.ids import (
     session_id,
 )
 from broker.domain.subjects import ChatPath, Conversation
-from broker.domain.wire import Body
+from broker.domain.wire import Body, dump, validate
 from broker.errors import CommandRefusedError, NameTakenError, NoConversationError
 from broker.kit.bus import ServiceBus
 from broker.kit.messages import Message
@@ -187,17 +188,21 @@ class Run:
         return registration
 
     async def finish(self) -> StubRecord:
-        """Wait until all that was published is stored; the record to keep."""
+        """Wait until all that was published is stored; the record to keep.
+
+        Raises:
+            BodyError: an action left something that could not be read again, and the stub would be lost with it.
+        """
         await asyncio.gather(*self._acks)
         conversation = self.conversation
-        return self._record.model_copy(
-            update={
-                "data": self.memory,
-                "state": self.state,
-                "last_sequence": max(self._cause.sequence, self._record.last_sequence),
-                "conversation": None if conversation is None else conversation.prefix,
-            }
-        )
+        kept: Body = {
+            **dump(self._record),
+            "data": self.memory,
+            "state": self.state,
+            "last_sequence": max(self._cause.sequence, self._record.last_sequence),
+            "conversation": None if conversation is None else conversation.prefix,
+        }
+        return validate(StubRecord, decode(encode(kept)), what="stub record")
 
     async def _conversation(self, session: str | None) -> Conversation:
         if session is not None and (self.conversation is None or session != self.conversation.session):
