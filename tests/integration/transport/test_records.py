@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from broker.errors import ConflictError, NoStreamError
-from broker.transport.connection import Connection
-from broker.transport.ensure import ensure_bucket
-from broker.transport.publisher import Publisher
+from broker.runtime.embedded import nats_server
+from broker.transport.connection import Connection, connect
+from broker.transport.ensure import ensure, ensure_bucket
+from broker.transport.publisher import Publisher, open_publisher
 from broker.transport.records import Record, Records
 from broker.transport.tables import Table
 from broker.transport.topology import PROFILES, SESSIONS
 from tests.conftest import Eventually
+
+AWAY_S = 4
+"""Longer than the server needs to forget a deletion; the bound of a minute is one second here."""
 
 
 @pytest.fixture
@@ -136,3 +142,33 @@ async def test_a_table_drops_what_is_deleted_or_expires(
         await records.write(f"{org}.deleted", b"2", revision=0)
         await records.delete(f"{org}.deleted")
         await eventually(lambda: table.get(f"{org}.expires") is None and table.get(f"{org}.deleted") is None)
+
+
+async def test_a_table_drops_what_was_deleted_while_it_was_away_for_long(
+    tmp_path: Path, org: str, eventually: Eventually, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("broker.transport.records.MARKER_S", 1)
+    changed: list[str] = []
+    async with nats_server(tmp_path) as own, connect(own.url, name="near") as near, connect(own.url, name="far") as far:
+        await ensure(near)
+        far.client.options["reconnect_time_wait"] = AWAY_S
+        async with open_publisher(near) as publisher:
+            records = Records(near, publisher, PROFILES)
+            await records.write(f"{org}.stays", b"1", revision=0)
+            await records.write(f"{org}.goes", b"2", revision=0)
+            async with Table(far, records, on_change=lambda key, value: changed.append(f"{key} {value!r}")) as table:
+                await own.kill()
+                await own.start()
+                await near.wait_connected()
+                await records.delete(f"{org}.goes")
+
+                async def forgotten() -> bool:
+                    return await records.read(f"{org}.goes") == Record(None, 0)
+
+                await eventually(forgotten)
+                assert not far.connected
+                await far.wait_connected()
+                await eventually(lambda: table.get(f"{org}.goes") is None)
+                assert table.get(f"{org}.stays") is not None
+                await table.wait_for(await records.write(f"{org}.comes", b"3", revision=0))
+    assert changed[-2:] == [f"{org}.goes None", f"{org}.comes b'3'"]
