@@ -198,8 +198,8 @@ _ASKS = (
             ]
         },
         remarks=(
-            "`what` is the subject after the conversation's prefix; `body` is null where it cannot be read.",
-            "Ask again with `after` = the last `sequence` for the next page.",
+            "`what` is the subject after the conversation's prefix; `body` is null where it cannot be read or sent.",
+            "Ask again with `after` = the last `sequence` until a page is empty: one ends early at 1 MB.",
         ),
     ),
     _Asks(

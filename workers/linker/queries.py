@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Mapping
 
-from broker.codec import EVENT_DEPTH_MAX, decode
+from broker.codec import BODY_BYTES_MAX, EVENT_DEPTH_MAX, decode, encode
 from broker.domain.commands import ListLinks, ReadTranscript, ShowSession
 from broker.domain.ids import OrgId, SessionId, Stub
 from broker.domain.subjects import ChatPath, Conversation, partition_of
@@ -17,6 +18,10 @@ from broker.transport.reader import StoredMessage, read_range
 from broker.transport.records import Records
 from broker.transport.topology import CONVERSATIONS
 from workers.linker.directory import Directory
+
+EVENTS_AT_ONCE = 50
+EVENTS_BYTES_MAX = BODY_BYTES_MAX - 1_000
+"""What a reply holds, without the little around it."""
 
 
 class Queries:
@@ -46,18 +51,24 @@ class Queries:
         return {"session": shown, "link": None if link is None else _link(link)}
 
     async def transcript(self, org: OrgId, body: Body, _headers: Mapping[str, str]) -> Body:
-        """A session's events after a sequence, in order."""
+        """A session's events after a sequence, in order, as many as fit a reply; read by the few, as some are long."""
         wanted = validate(ReadTranscript, body, what="transcript")
         session = SessionId(wanted.sessionuuid)
         conversation = (await self._path(org, session)).conversation(session)
-        stored = await read_range(
-            self._connection,
-            CONVERSATIONS,
-            (self._filter(conversation),),
-            after=wanted.after,
-            limit=wanted.limit,
-        )
-        return {"events": [_event(message, conversation) for message in stored]}
+        filters, after, size_bytes = (self._filter(conversation),), wanted.after, 0
+        events: list[Body] = []
+        while (count := min(EVENTS_AT_ONCE, wanted.limit - len(events))) > 0:
+            page = await read_range(self._connection, CONVERSATIONS, filters, after=after, limit=count)
+            for message in page:
+                event, event_bytes = _event(message, conversation)
+                size_bytes += event_bytes
+                if size_bytes > EVENTS_BYTES_MAX:
+                    return {"events": events}
+                events.append(event)
+            if len(page) < count:
+                break
+            after = page[-1].sequence
+        return {"events": events}
 
     async def _path(self, org: OrgId, session: SessionId) -> ChatPath:
         path = await self._directory.path_of(session)
@@ -96,14 +107,17 @@ def _link(link: LiveLink) -> Body:
     }
 
 
-def _event(message: StoredMessage, conversation: Conversation) -> Body:
-    try:
-        body: Body | None = decode(message.data, depth_max=EVENT_DEPTH_MAX)
-    except BackboneError:
-        body = None
-    return {
+def _event(message: StoredMessage, conversation: Conversation) -> tuple[Body, int]:
+    """One event as a transcript shows it, and its size; no body where it cannot be read, or fills a reply alone."""
+    event: Body = {
         "sequence": message.sequence,
         "stored_at_ms": message.stored_at_ms,
         "what": message.public_subject.removeprefix(conversation.prefix + "."),
-        "body": body,
+        "body": None,
     }
+    bare_bytes = len(encode(event))
+    with contextlib.suppress(BackboneError):
+        body = decode(message.data, depth_max=EVENT_DEPTH_MAX)
+        if (event_bytes := bare_bytes + len(encode(body))) <= EVENTS_BYTES_MAX:
+            return {**event, "body": body}, event_bytes
+    return event, bare_bytes

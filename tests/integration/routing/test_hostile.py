@@ -88,3 +88,20 @@ async def test_an_event_nested_as_deep_as_may_be_reaches_its_stub_or_a_dead_lett
     assert {letter["reason"] for letter in await chat.dead()} == {"undecodable"}
     events = (await chat.command("transcript", {"sessionuuid": conversation.session}))["events"]
     assert len(events) >= 11
+
+
+async def test_a_transcript_of_long_events_comes_in_pages_that_fit_a_reply(chat: Chat) -> None:
+    conversation = chat.conversation()
+    sent = []
+    for size in (400_000, 400_000, 400_000, 999_500, 10):
+        body = {"heimdall": {"webchat": {"sessionuuid": conversation.session, "filler": "x" * size}}}
+        sent.append(await chat.publish(conversation.subject(Kind.NOTICE), body))
+    events: list[Body] = []
+    while page := (await chat.command("transcript", _after(conversation.session, events)))["events"]:
+        events += page
+    assert [event["sequence"] for event in events] == sent
+    assert [event["body"] is None for event in events] == [False, False, False, True, False]
+
+
+def _after(session: str, events: list[Body]) -> Body:
+    return {"sessionuuid": session, "after": events[-1]["sequence"] if events else 0}
