@@ -42,6 +42,8 @@ REPLAY_EVENTS_MAX = 2_000
 REPLAY_BYTES_MAX = 8 << 20
 """What one returning browser may make the process hold; older events are left out, and the browser is told."""
 REPLAY_PAGE = 100
+REPLAYS_READ_MAX = 4
+"""Conversations that are read at a time; more would crowd what everybody says off the one connection."""
 FIRST_RETRY_WAIT_S = 0.1
 RETRY_WAIT_S_MAX = 2.0
 PATIENCE_S = 15.0
@@ -57,6 +59,7 @@ class Bus:
         self._sessions = backbone.records(SESSIONS)
         self._profiles = profiles
         self._partitions = settings.partitions
+        self._replays = asyncio.Semaphore(REPLAYS_READ_MAX)
         self._session_keep_s = settings.session_keep_days * SECONDS_PER_DAY
 
     @property
@@ -104,7 +107,10 @@ class Bus:
     async def read_log(self, conversation: Conversation) -> tuple[list[StoredMessage], bool]:
         """The newest events of a conversation, oldest first, and whether older ones were left out."""
         number = partition_of((conversation.session,), self._partitions)
-        pattern = f"p.{number}.{conversation.prefix}.>"
+        async with self._replays:
+            return await self._read_newest(f"p.{number}.{conversation.prefix}.>")
+
+    async def _read_newest(self, pattern: str) -> tuple[list[StoredMessage], bool]:
         newest: deque[StoredMessage] = deque()
         size_bytes, after, is_cut = 0, 0, False
         while True:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 from uuid import uuid4
@@ -13,7 +14,8 @@ import pytest_asyncio
 from websockets.asyncio.client import ClientConnection, connect
 
 from broker.runtime.embedded import EmbeddedServer
-from tests.integration.webchat.conftest import Browser, Webchat, running_webchat
+from tests.conftest import TIME_FACTOR
+from tests.integration.webchat.conftest import CHAT, Browser, Webchat, running_webchat
 from workers.webchat.wire import FRAME_BYTES_MAX, TEXT_BYTES_MAX
 
 Resume = Callable[..., dict[str, Any]]
@@ -22,6 +24,9 @@ SLOW_FRAMES_PER_S = 50.0
 SLOW_FRAMES_BURST = 5
 FLOOD = 30
 TOO_BIG = 1009
+LONG_EVENTS = 60
+LONG_EVENT_CHARACTERS = 250_000
+RETURNING = 30
 BAD_FRAME = 4400
 
 
@@ -122,3 +127,23 @@ async def test_a_client_id_cannot_reach_into_another_session(webchat: Webchat) -
         await two.say("mine too", client_id)
     for welcome in (first, second):
         assert len(await webchat.log(welcome["sessionuuid"])) == 1
+
+
+async def test_many_who_come_back_at_once_to_a_long_past_are_all_let_in_and_hold_up_nobody(
+    webchat: Webchat, bystander: Browser, resume: Resume
+) -> None:
+    async with webchat.browser() as browser:
+        welcome, _ = await browser.hello()
+        for _ in range(LONG_EVENTS):
+            await browser.say("hei", event={"filler": "x" * LONG_EVENT_CHARACTERS})
+
+    async def come_back() -> str:
+        async with raw_socket(webchat) as socket:
+            hello = {"frame": "hello", "orguuid": webchat.org, "chat_name": CHAT, "session": resume(welcome)}
+            await socket.send(json.dumps(hello))
+            async with asyncio.timeout(60 * TIME_FACTOR):
+                return str(json.loads(await socket.recv())["frame"])
+
+    coming = [asyncio.create_task(come_back()) for _ in range(RETURNING)]
+    assert (await bystander.say("still here"))["frame"] == "stored"
+    assert await asyncio.gather(*coming) == ["welcome"] * RETURNING
