@@ -68,7 +68,8 @@ class VisitorSocket:
         except SocketEnded as end:
             self._leave(end)
         except BackboneError as error:
-            log.warning("socket_given_up", error_code=error.code, error=str(error))
+            # Not the error's own words: a subject in them would tell the whole session uuid.
+            log.warning("socket_given_up", session_id=self._log_id, error_code=error.code)
             self._outbound.close(CloseCode.TRY_LATER)
         finally:
             if self._session is not None:
@@ -88,6 +89,10 @@ class VisitorSocket:
             self._hold(frame)
         elif self._view is not None:
             self._take_sibling(frame, self._view)
+
+    @property
+    def _log_id(self) -> str | None:
+        return None if self._session is None else self._session.conversation.log_id
 
     async def _greet(self) -> tuple[Session, LogView]:
         """From the first frame to ``replayed``; a browser whose session is refused may ask for a new one."""

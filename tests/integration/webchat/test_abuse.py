@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -13,7 +14,7 @@ import pytest
 import pytest_asyncio
 from websockets.asyncio.client import ClientConnection, connect
 
-from broker.runtime.embedded import EmbeddedServer
+from broker.runtime.embedded import EmbeddedServer, nats_server
 from tests.conftest import TIME_FACTOR
 from tests.integration.webchat.conftest import CHAT, Browser, Webchat, running_webchat
 from workers.webchat.wire import FRAME_BYTES_MAX, TEXT_BYTES_MAX
@@ -28,6 +29,7 @@ LONG_EVENTS = 60
 LONG_EVENT_CHARACTERS = 250_000
 RETURNING = 30
 BAD_FRAME = 4400
+TRY_LATER = 1013
 
 
 @contextlib.asynccontextmanager
@@ -147,3 +149,20 @@ async def test_many_who_come_back_at_once_to_a_long_past_are_all_let_in_and_hold
     coming = [asyncio.create_task(come_back()) for _ in range(RETURNING)]
     assert (await bystander.say("still here"))["frame"] == "stored"
     assert await asyncio.gather(*coming) == ["welcome"] * RETURNING
+
+
+async def test_a_socket_that_is_given_up_does_not_tell_the_whole_session_uuid_to_the_log(
+    tmp_path: Path, org: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("workers.webchat.bus.PATIENCE_S", 0.0)
+    async with nats_server(tmp_path) as own, running_webchat(own.url, org) as webchat, webchat.browser() as browser:
+        welcome, _ = await browser.hello()
+        webchat.backbone.publisher._timeout_s = 0.5
+        await own.kill()
+        await browser.send("say", id=str(uuid4()), text="hei")
+        assert await browser.close_code() == TRY_LATER
+        await own.start()
+    logged = capsys.readouterr().out
+    assert "socket_given_up" in logged
+    assert welcome["sessionuuid"][:8] in logged
+    assert welcome["sessionuuid"] not in logged
