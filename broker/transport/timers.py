@@ -13,8 +13,8 @@ from broker.domain import headers as names
 from broker.domain.subjects import TIMERS, Conversation, DueSubject, TimerKind, partition_of
 from broker.transport.publisher import Publisher, Stored
 
-FIRED_TTL = "24h"
-"""How long a firing waits for an expiry worker; the stream itself has no age limit."""
+FIRED_TTL = "168h"
+"""How long a firing waits for an expiry worker, as long as the log keeps what it is about."""
 CANCELLED_SUBJECT = f"{TIMERS}.cancelled"
 CANCELLED_TTL = "1s"
 

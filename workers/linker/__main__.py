@@ -25,7 +25,7 @@ from workers.linker.states import States
 class LinkerSettings(Settings):
     """What the linker reads beside the common settings."""
 
-    link_hours_max: float = Field(720.0, gt=0, description="Longer links are cut to this many hours.")
+    link_hours_max: float = Field(720.0, gt=0, le=8_784, description="Longer links are cut to this many hours.")
     held_max: int = Field(64, ge=1, le=1000, description="Messages of a session that wait for a first answer.")
     hold_s: float = Field(60.0, gt=0, description="How long they wait, in seconds; then they are dead letters.")
 
