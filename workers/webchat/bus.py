@@ -41,8 +41,9 @@ SECONDS_PER_DAY = 86_400
 REPLAY_EVENTS_MAX = 2_000
 REPLAY_BYTES_MAX = 8 << 20
 """What one returning browser may make the process hold; older events are left out, and the browser is told."""
-REPLAY_PAGE = 100
-REPLAYS_READ_MAX = 4
+REPLAY_PAGE = 25
+"""Of the largest messages this is some megabytes: what others wait for has to fit in between."""
+REPLAYS_READ_MAX = 2
 """Conversations that are read at a time; more would crowd what everybody says off the one connection."""
 FIRST_RETRY_WAIT_S = 0.1
 RETRY_WAIT_S_MAX = 2.0
