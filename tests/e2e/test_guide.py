@@ -217,9 +217,7 @@ async def test_the_visitor_of_one_tab_sees_in_it_what_was_said_in_the_other(
     assert (await visitor.messages())[3][0] == FROM_VISITOR
 
 
-async def test_the_builder_page_works_where_the_browser_bars_its_storage(
-    stack: Stack, new_visitor: NewVisitor
-) -> None:
+async def test_the_builder_page_works_where_the_browser_bars_its_storage(stack: Stack, new_visitor: NewVisitor) -> None:
     visitor = await new_visitor(stack, is_open=False)
     barred = "Object.defineProperty(window, 'sessionStorage', { get() { throw new DOMException('barred'); } })"
     await visitor.page.add_init_script(barred)
