@@ -15,7 +15,7 @@ from broker.kit.bus import ServiceBus
 from broker.kit.records import stubs_bucket
 from broker.kit.service import HandleRun, Service
 from broker.runtime.backbone import Backbone
-from broker.runtime.loop import Work, token_after
+from broker.runtime.loop import Work, consume, token_after, where
 from broker.runtime.main import run_worker
 from broker.runtime.retry import backoff_s
 from broker.runtime.settings import Settings
@@ -55,18 +55,22 @@ async def serve_until(service: Service, settings: ServiceSettings, backbone: Bac
     specs = service_consumers(org, service.name)
     await ensure_consumers(backbone.connection, DELIVERIES, specs)
     bus = ServiceBus(backbone.connection, backbone.publisher, org, service.name)
-    starting = asyncio.create_task(_start(service, bus))
+    taking = asyncio.Event()
+    starting = asyncio.create_task(_start(service, bus, backbone, taking))
     runs = Work(DELIVERIES, tuple(spec.name for spec in specs), HandleRun(service, bus), token_after("stubref"))
     try:
-        await backbone.consume(runs, stop)
+        await consume(backbone.connection, runs, backbone.dead_letters, stop, started=taking)
     finally:
         starting.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await starting
 
 
-async def _start(service: Service, bus: ServiceBus) -> None:
-    """Run what runs at the start; the linker that answers its commands may itself still be starting."""
+async def _start(service: Service, bus: ServiceBus, backbone: Backbone, taking: asyncio.Event) -> None:
+    """Run what runs at the start; the linker that answers its commands may itself still be starting.
+
+    The service is ready when that is done and runs are taken: before, its chats and registrations may be missing.
+    """
     attempt = 0
     while True:
         attempt += 1
@@ -81,6 +85,11 @@ async def _start(service: Service, bus: ServiceBus) -> None:
                 "service_start_deferred", error_code=error.code, attempt=attempt
             )
             await asyncio.sleep(backoff_s(attempt))
+        except Exception as error:  # noqa: BLE001 - the program's own code: it must not end unseen
+            log.error("service_not_started", error_type=type(error).__name__, where=where(error))
+            return
         else:
             log.info("service_started", service=service.name, org=bus.org)
+            await taking.wait()
+            backbone.started.set()
             return
