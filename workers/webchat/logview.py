@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from broker import codec
-from broker.domain.events import Receipt, read_notification, read_visitor
+from broker.domain.events import NotificationContent, Receipt, read_notification, read_visitor
 from broker.domain.grammar import parse_conversation
 from broker.domain.headers import MESSAGE_ID
-from broker.domain.subjects import Conversation, Kind
+from broker.domain.incoming import read_event, sender_of
+from broker.domain.subjects import Conversation, ConversationSubject, Kind
 from broker.domain.wire import validate
-from broker.errors import ForbiddenError
 from broker.transport.reader import StoredMessage
 from workers.webchat import translate
 from workers.webchat.translate import WEBCHAT
@@ -68,15 +68,12 @@ class LogView:
         A notification that can be read is one that a receipt is due for, shown just now or earlier.
 
         Raises:
-            BodyError: the body does not validate; the linker dead-letters it, here it is only passed over.
-            ForbiddenError: it names another session than its subject.
+            BackboneError: the linker will not take it and keeps it as a dead letter; here it is only passed over.
         """
         session = self.conversation.session
         message_id = message.headers.get(MESSAGE_ID) or f"sequence-{message.sequence}"
         if kind is Kind.NOTIFICATION:
-            content = read_notification(WEBCHAT, codec.decode(message.data))
-            if content.sessionuuid != session:
-                raise ForbiddenError(f"session {content.sessionuuid[:8]}", org=self.conversation.path.org)
+            content = self._notification(message)
             self.unconfirmed[message.sequence] = None
             _keep_newest(self.unconfirmed, UNCONFIRMED_MAX)
             return translate.from_notification(content, message_id, message) if is_new else None
@@ -84,6 +81,13 @@ class LogView:
             visitor, _ = read_visitor(WEBCHAT, codec.decode(message.data))
             return translate.from_visitor(visitor, translate.client_id_of(session, message_id), message)
         return None
+
+    def _notification(self, message: StoredMessage) -> NotificationContent:
+        """Judged by the linker's own reader: what it refuses as a whole, nobody may see in part."""
+        body = codec.decode(message.data, depth_max=codec.EVENT_DEPTH_MAX)
+        subject = ConversationSubject(self.conversation.path, self.conversation.session, Kind.NOTIFICATION)
+        read_event(subject, body, sender_of(body, message.headers))
+        return read_notification(WEBCHAT, body)
 
     def note_stored(self, client_id: str, sequence: int, *, is_message: bool) -> None:
         """Our own event is in the log; reading on is not advanced by it, for others may stand before it."""

@@ -5,7 +5,7 @@ import pytest
 from broker import codec
 from broker.domain.ids import ChatName, OrgId, SessionId
 from broker.domain.subjects import ChatPath, Conversation, Kind
-from broker.errors import BodyError, ForbiddenError, GrammarError
+from broker.errors import BodyError, GrammarError, NoSenderError
 from broker.transport.reader import StoredMessage
 from workers.webchat.logview import IDS_MAX, LogView
 from workers.webchat.translate import WEBCHAT
@@ -31,8 +31,8 @@ def said(sequence: int, client: str, kind: Kind = Kind.MESSAGE) -> StoredMessage
     return event(sequence, kind, body, client=client)
 
 
-def notified(sequence: int, session: str = SESSION) -> StoredMessage:
-    content = {"sessionuuid": session, "webchat_message": {"type": "text", "value": "hei"}}
+def notified(sequence: int, session: str = SESSION, **more: object) -> StoredMessage:
+    content = {"sessionuuid": session, "webchat_message": {"type": "text", "value": "hei"}, **more}
     return event(sequence, Kind.NOTIFICATION, {"platforms": {"webchat": content}})
 
 
@@ -126,7 +126,8 @@ def test_receipts_are_due_once_for_what_was_read_and_has_none() -> None:
     [
         pytest.param(event(1, Kind.NOTIFICATION, b"\xff\xff"), BodyError, id="bytes"),
         pytest.param(event(1, Kind.NOTIFICATION, {"platforms": {}}), BodyError, id="a body without its content"),
-        pytest.param(notified(1, OTHER), ForbiddenError, id="another session in the body"),
+        pytest.param(notified(1, OTHER), BodyError, id="another session in the body"),
+        pytest.param(notified(1, stubsession={}), NoSenderError, id="a link for nobody"),
     ],
 )
 def test_what_cannot_be_shown_has_no_receipt(message: StoredMessage, error: type[Exception]) -> None:
