@@ -172,7 +172,7 @@ class Commands:
 
     async def _conversation(self, org: OrgId, session: SessionId, channel: ChannelName) -> Conversation:
         """The session's conversation, if it is the org's and on that channel."""
-        path = await self._directory.path_of(session)
+        path = await self._directory.sessions.path_of(session)
         if path is None:
             raise UnknownSessionError(session)
         if path.org != org:

@@ -131,7 +131,7 @@ class Effects:
 
     async def _linked(self, effect: AnnounceLinked, conversation: Conversation, *, now_ms: int) -> list[Ack]:
         link, org = effect.link, conversation.path.org
-        await self._directory.keep_session(conversation.session, until_ms=link.expires_at_ms, now_ms=now_ms)
+        await self._directory.sessions.keep(conversation.session, until_ms=link.expires_at_ms, now_ms=now_ms)
         await self._index.write(index_key(org, link.stub, conversation.session), b"", revision=None)
         if effect.replaces is not None:
             await self._index.delete(index_key(org, effect.replaces, conversation.session))

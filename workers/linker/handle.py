@@ -40,7 +40,7 @@ class LinkAndRoute:
             BackboneError: the event cannot be taken (``retryable`` false), or not now.
         """
         incoming = read(original.subject, original.data, original.headers)
-        await self._directory.admit(incoming, at_ms=original.stored_at_ms)
+        await self._directory.sessions.admit(incoming, at_ms=original.stored_at_ms)
         step = self._announce if incoming.subject.kind is Kind.INITIALIZE else self._fold
         for _ in range(CONFLICTS_MAX):
             try:

@@ -44,7 +44,7 @@ class Queries:
         """One session's record, without its token, and its live link."""
         session = SessionId(validate(ShowSession, body, what="session").sessionuuid)
         await self._path(org, session)
-        record = await self._directory.session(session)
+        record = await self._directory.sessions.record(session)
         shown = {} if record is None else dump(record)
         shown.pop("token_sha256", None)
         link = await live_link(self._records, org, session, now_ms=now_ms())
@@ -71,7 +71,7 @@ class Queries:
         return {"events": events}
 
     async def _path(self, org: OrgId, session: SessionId) -> ChatPath:
-        path = await self._directory.path_of(session)
+        path = await self._directory.sessions.path_of(session)
         if path is None:
             raise UnknownSessionError(session)
         if path.org != org:

@@ -17,7 +17,7 @@ from broker.domain.events import Receipt
 from broker.domain.headers import CONTENT_TYPE, MESSAGE_ID
 from broker.domain.ids import ChatName, OrgId, SessionId, new_session_id
 from broker.domain.profiles import Profile, profile_key
-from broker.domain.sessions import SessionRecord
+from broker.domain.sessions import SessionRecord, kept_longer
 from broker.domain.subjects import Conversation, Kind, partition_of
 from broker.domain.wire import Body, dump, validate
 from broker.errors import (
@@ -37,7 +37,7 @@ from workers.webchat import translate
 from workers.webchat.settings import WebchatSettings
 
 TOKEN_BYTES = 32
-SECONDS_PER_DAY = 86_400
+MS_PER_DAY = 86_400_000
 REPLAY_EVENTS_MAX = 2_000
 REPLAY_BYTES_MAX = 8 << 20
 """What one returning browser may make the process hold; older events are left out, and the browser is told."""
@@ -61,7 +61,7 @@ class Bus:
         self._profiles = profiles
         self._partitions = settings.partitions
         self._replays = asyncio.Semaphore(REPLAYS_READ_MAX)
-        self._session_keep_s = settings.session_keep_days * SECONDS_PER_DAY
+        self._session_keep_ms = settings.session_keep_days * MS_PER_DAY
 
     @property
     def connected(self) -> bool:
@@ -83,7 +83,7 @@ class Bus:
         """Keep the record, then announce the session: whoever hears of it finds it."""
         if not self.connected:
             raise ServerUnreachableError(self._connection.url)
-        await self._sessions.write(session, codec.encode(dump(record)), revision=0, ttl_s=self._session_keep_s)
+        await self._keep(session, dump(record), revision=0)
         body = translate.to_initialize(session, record)
         return await self.store(record.path.initialize(), body, translate.event_id(session, Kind.INITIALIZE))
 
@@ -97,13 +97,19 @@ class Bus:
         found = await self._sessions.read(session)
         if found.value is None:
             raise UnknownSessionError(session)
-        record = validate(SessionRecord, codec.decode(found.value), what="session record")
+        kept = codec.decode(found.value)
+        record = validate(SessionRecord, kept, what="session record")
         is_ours = (record.channel, record.org, record.chat_name) == (translate.WEBCHAT, org, chat)
         if not is_ours or not hmac.compare_digest(record.token_sha256 or "", token_hash(token)):
             raise ForbiddenError(f"session {session[:8]}", org=org)
         with contextlib.suppress(BusError):  # Somebody else may have done the same in this instant.
-            await self._sessions.write(session, found.value, revision=found.revision, ttl_s=self._session_keep_s)
+            await self._keep(session, kept, revision=found.revision)
         return record
+
+    async def _keep(self, session: SessionId, record: Body, *, revision: int) -> None:
+        now_ms = time.time_ns() // 1_000_000
+        longer, ttl_s = kept_longer(record, until_ms=now_ms + self._session_keep_ms, now_ms=now_ms)
+        await self._sessions.write(session, codec.encode(longer), revision=revision, ttl_s=ttl_s)
 
     async def read_log(self, conversation: Conversation) -> tuple[list[StoredMessage], bool]:
         """The newest events of a conversation, oldest first, and whether older ones were left out."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from broker.domain.sessions import SessionRecord
+from broker.domain.sessions import KEPT_MARGIN_S, SessionRecord, kept_longer
 from broker.domain.wire import dump, validate
 
 ORG = "0f6c2f58-8f43-5a0e-9b7e-2f1b6a1d7c90"
@@ -20,3 +20,13 @@ def test_a_record_is_read_back_as_it_was_written_and_knows_its_path() -> None:
     )
     assert validate(SessionRecord, dump(record), what="session") == record
     assert record.path.prefix == f"stubber.systems.notifications.webchat.org.{ORG}.name.draftshop"
+
+
+def test_a_record_is_kept_until_the_later_of_the_two_moments_and_a_little_more() -> None:
+    record = {"chat_name": "draftshop", "unknown": 1}
+    longer, ttl_s = kept_longer(record, until_ms=70_000, now_ms=10_000)
+    assert longer == {**record, "kept_until_ms": 70_000}
+    assert ttl_s == 60 + KEPT_MARGIN_S
+    again, ttl_s = kept_longer(longer, until_ms=20_000, now_ms=10_000)
+    assert again == longer
+    assert ttl_s == 60 + KEPT_MARGIN_S
