@@ -67,6 +67,22 @@ HEADERS: tuple[tuple[str, str, str], ...] = (
     (names.STUB, "what a stub says, commands", "`<service>.<stubref>`: who speaks."),
     (names.CONVERSATION, "runs", "The conversation's prefix, down to its session: publish the answer below it."),
     (names.EVENT, "runs", "The log sequence of the event that caused the run."),
+    (
+        names.TIME_LIMIT,
+        "runs",
+        "So many seconds after it was handed over, a run that has not ended counts as failed (`timeout_seconds`).",
+    ),
+    (
+        names.MECHANISM,
+        "what a visitor does",
+        "`evt`, `cbh`, `rra`, `rnd` or `evb`: registrations of that mechanism and of `*` hear of it. Absent: all.",
+    ),
+    (
+        names.REPLY,
+        "what a visitor does, runs",
+        "The inbox (`_INBOX…`) of whoever emitted the event: an `evb` run's result is published there, as "
+        '`{"stub", "action", "result", "error"}`.',
+    ),
     (names.EPOCH, "timers", "The epoch of the link that the timer was armed for."),
     (names.TRACEPARENT, "all", "W3C trace context, carried along."),
 )

@@ -19,6 +19,7 @@ from workers.linker.effects import Effects
 from workers.linker.handle import LinkAndRoute
 from workers.linker.queries import Queries
 from workers.linker.reading import not_folded
+from workers.linker.registering import Registering
 from workers.linker.states import States
 
 
@@ -42,7 +43,8 @@ async def work(settings: LinkerSettings, backbone: Backbone, stop: asyncio.Event
     remembered = States(states)
     handle = LinkAndRoute(directory, remembered, effects, limits)
     queries = Queries(backbone.connection, directory, states, settings.partitions)
-    commands = Commands(directory, backbone.publisher, registrations, profiles, queries)
+    registering = Registering(directory, registrations)
+    commands = Commands(directory, backbone.publisher, registering, profiles, queries)
     consumers = tuple(spec.name for spec in linker_consumers(settings.partitions))
     async with directory, serve_commands(backbone.connection, commands, name="heimdall-linker"):
         lane_of = token_after("sessionuuid")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 from uuid import UUID, uuid4, uuid5
@@ -11,17 +10,11 @@ import structlog
 
 from broker.codec import MSGPACK, decode, encode
 from broker.domain import headers as names
-from broker.domain.commands import (
-    CreateProfile,
-    Deregister,
-    ListProfiles,
-    ListRegistrations,
-)
+from broker.domain.commands import CreateProfile, ListProfiles
 from broker.domain.events import read_manage_link, read_notification
 from broker.domain.ids import ChannelName, OrgId, SessionId, Stub, channel_name, message_id, session_id
 from broker.domain.incoming import sender_of
 from broker.domain.profiles import Profile, profile_key, profile_name
-from broker.domain.registrations import Registration, RegistrationRecord, read_register, to_registration
 from broker.domain.subjects import Conversation, Kind, Verb
 from broker.domain.wire import Body, dump, validate
 from broker.errors import (
@@ -38,6 +31,7 @@ from broker.transport.publisher import Publisher
 from broker.transport.records import Records
 from workers.linker.directory import Directory
 from workers.linker.queries import Queries
+from workers.linker.registering import Registering
 
 log = structlog.get_logger()
 
@@ -51,18 +45,17 @@ class Commands:
         self,
         directory: Directory,
         publisher: Publisher,
-        registrations: Records,
+        registering: Registering,
         profiles: Records,
         queries: Queries,
     ) -> None:
         self._directory = directory
         self._publisher = publisher
-        self._registrations = registrations
         self._profiles = profiles
         self._verbs: dict[Verb, Answer] = {
-            "register": self._register,
-            "deregister": self._deregister,
-            "registrations": self._list_registrations,
+            "register": registering.register,
+            "deregister": registering.deregister,
+            "registrations": registering.registrations,
             "notify": self._notify,
             "linkset": self._linkset,
             "linkdelete": self._linkdelete,
@@ -85,33 +78,6 @@ class Commands:
         except Exception as error:  # noqa: BLE001 - a fault in one command must not end the service
             log.error("command_failed", error_code="worker_fault", error_type=type(error).__name__)
             return _error("worker_fault", f"the linker failed with {type(error).__name__}: see its log")
-
-    async def _register(self, org: OrgId, body: Body, headers: Mapping[str, str]) -> Body:
-        params = read_register(_member(body, "params", "heimdall_register"), org=org)
-        sender = sender_of(body, headers)
-        trigger = params.trigger_stubaction
-        stub = Stub.parse(trigger.stubref, default_service=None if sender is None else sender.service)
-        before = self._directory.registrations.get(f"{org}.{params.uuid}")
-        since = time.time_ns() if before is None else _since(before.value)
-        record = RegistrationRecord(org=org, stub=str(stub), since=since, params=params)
-        revision = await self._registrations.write(f"{org}.{params.uuid}", encode(dump(record)), revision=None)
-        await self._directory.registrations.wait_for(revision)
-        shadow = self._directory.registry.shadowing(to_registration(record))
-        log.info("registration_made", registration_id=params.uuid, stubref=str(stub))
-        return {"uuid": params.uuid, "shadowed_by": None if shadow is None else shadow.id}
-
-    async def _deregister(self, org: OrgId, body: Body, _headers: Mapping[str, str]) -> Body:
-        wanted = validate(Deregister, body, what="deregister")
-        there = self._directory.registrations.get(f"{org}.{wanted.uuid}") is not None
-        if there:
-            revision = await self._registrations.delete(f"{org}.{wanted.uuid}")
-            await self._directory.registrations.wait_for(revision)
-            log.info("registration_removed", registration_id=wanted.uuid)
-        return {"removed": there}
-
-    async def _list_registrations(self, org: OrgId, body: Body, _headers: Mapping[str, str]) -> Body:
-        validate(ListRegistrations, body, what="registrations")
-        return {"registrations": [_shown(found) for found in self._directory.registry.of_org(org)]}
 
     async def _notify(self, org: OrgId, body: Body, headers: Mapping[str, str]) -> Body:
         channel, session = _addressed(body, "platforms")
@@ -199,32 +165,6 @@ def _addressed(body: Body, outer: str) -> tuple[ChannelName, SessionId]:
     if len(found) != 1 or not isinstance(found[0][1].get("sessionuuid"), str):
         raise InvalidBodyError("command", (f"{outer}: expected one channel with its 'sessionuuid'",))
     return channel_name(found[0][0]), session_id(found[0][1]["sessionuuid"])
-
-
-def _member(body: Body, name: str, what: str) -> Body:
-    member: Any = body.get(name)
-    if not isinstance(member, dict):
-        raise InvalidBodyError(what, (f"{name}: an object is required here",))
-    return member
-
-
-def _since(value: bytes) -> int:
-    """When the registration was first made; making it again keeps its place in the order."""
-    return validate(RegistrationRecord, decode(value), what="registration").since
-
-
-def _shown(found: Registration) -> Body:
-    """A registration as a list shows it."""
-    return {
-        "uuid": found.id,
-        "stub": str(found.stub),
-        "action": found.action,
-        "keep": found.keep,
-        "events": {
-            wish.event: {"mechanism": wish.mechanism, "patterns": [str(form) for form in wish.forms]}
-            for wish in found.wishes
-        },
-    }
 
 
 def _error(code: str, message: str) -> bytes:

@@ -1,0 +1,105 @@
+"""The verbs about registrations: make one, forget one, list them; and forget those of a stub that is closed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import structlog
+
+from broker.codec import decode, encode
+from broker.domain.commands import Deregister, ListRegistrations
+from broker.domain.ids import OrgId, Stub
+from broker.domain.incoming import sender_of
+from broker.domain.registrations import Registration, RegistrationRecord, read_register, to_registration
+from broker.domain.wire import Body, dump, validate
+from broker.errors import ConflictError, InvalidBodyError
+from broker.transport.records import Records
+from workers.linker.directory import Directory
+
+CONFLICTS_MAX = 20
+"""Somebody else writing the same registration this often within one command is a fault, not a race."""
+
+log = structlog.get_logger()
+
+
+class Registering:
+    """Writes the bucket; what is answered is true of this linker's own copy too when the answer goes out."""
+
+    def __init__(self, directory: Directory, registrations: Records) -> None:
+        self._directory = directory
+        self._records = registrations
+
+    async def register(self, org: OrgId, body: Body, headers: Mapping[str, str]) -> Body:
+        """Verb ``register``: the same uuid again replaces the registration, which keeps its place in the order."""
+        params: Any = body.get("params")
+        if not isinstance(params, dict):
+            raise InvalidBodyError("heimdall_register", ("params: an object is required here",))
+        wanted = read_register(params, org=org)
+        sender = sender_of(body, headers)
+        default_service = None if sender is None else sender.service
+        stub = Stub.parse(wanted.trigger_stubaction.stubref, default_service=default_service)
+        made = RegistrationRecord(org=org, stub=str(stub), since=time.time_ns(), params=wanted)
+        record = await self._write(f"{org}.{wanted.uuid}", made)
+        shadow = self._directory.registry.shadowing(to_registration(record))
+        log.info("registration_made", registration_id=wanted.uuid, stubref=str(stub))
+        return {"uuid": wanted.uuid, "shadowed_by": None if shadow is None else shadow.id}
+
+    async def deregister(self, org: OrgId, body: Body, _headers: Mapping[str, str]) -> Body:
+        """Verb ``deregister``; another linker may have made it a moment ago, so the bucket is asked, not the copy."""
+        wanted = validate(Deregister, body, what="deregister")
+        there = (await self._records.read(f"{org}.{wanted.uuid}")).value is not None
+        if there:
+            await self._remove((f"{org}.{wanted.uuid}",))
+        return {"removed": there}
+
+    async def registrations(self, org: OrgId, body: Body, _headers: Mapping[str, str]) -> Body:
+        """Verb ``registrations``."""
+        validate(ListRegistrations, body, what="registrations")
+        return {"registrations": [_shown(found) for found in self._directory.registry.of_org(org)]}
+
+    async def remove_of(self, org: OrgId, stub: Stub) -> int:
+        """Forget every registration that runs something on a stub; how many there were."""
+        keys = tuple(f"{org}.{found.id}" for found in self._directory.registry.of_org(org) if found.stub == stub)
+        await self._remove(keys)
+        return len(keys)
+
+    async def _write(self, key: str, made: RegistrationRecord) -> RegistrationRecord:
+        """Store it in the place of the one before, if there is one, and see that our own copy has it."""
+        for _ in range(CONFLICTS_MAX):
+            before = await self._records.read(key)
+            record = made if before.value is None else made.model_copy(update={"since": _since(before.value)})
+            try:
+                revision = await self._records.write(key, encode(dump(record)), revision=before.revision)
+            except ConflictError:
+                continue
+            await self._directory.registrations.wait_for(revision)
+            return record
+        raise ConflictError(f"registration {made.params.uuid}")
+
+    async def _remove(self, keys: tuple[str, ...]) -> None:
+        revision = 0
+        for key in keys:
+            revision = await self._records.delete(key)
+            log.info("registration_removed", registration_id=key.rpartition(".")[2])
+        await self._directory.registrations.wait_for(revision)
+
+
+def _since(value: bytes) -> int:
+    """When the registration was first made; making it again keeps its place in the order."""
+    return validate(RegistrationRecord, decode(value), what="registration").since
+
+
+def _shown(found: Registration) -> Body:
+    """A registration as a list shows it."""
+    return {
+        "uuid": found.id,
+        "stub": str(found.stub),
+        "action": found.action,
+        "keep": found.keep,
+        "events": {
+            wish.event: {"mechanism": wish.mechanism, "patterns": [str(form) for form in wish.forms]}
+            for wish in found.wishes
+        },
+    }
