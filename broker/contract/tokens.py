@@ -80,8 +80,10 @@ HEADERS: tuple[tuple[str, str, str], ...] = (
     (
         names.REPLY,
         "what a visitor does, runs",
-        "The inbox (`_INBOX…`) of whoever emitted the event: an `evb` run's result is published there, as "
-        '`{"stub", "action", "result", "error"}`.',
+        (
+            "The inbox (`_INBOX…`) of whoever emitted the event: an `evb` run's result is published there, as "
+            '`{"stub", "action", "result", "error"}`.'
+        ),
     ),
     (names.EPOCH, "timers", "The epoch of the link that the timer was armed for."),
     (names.TRACEPARENT, "all", "W3C trace context, carried along."),
