@@ -134,8 +134,7 @@ class LogReader:
         if self.sequence is not None:
             return {"deliver_policy": "by_start_sequence", "opt_start_seq": self.sequence + 1}
         if self._since_ms is not None:
-            moment = datetime.fromtimestamp(self._since_ms / 1000, UTC)
-            return {"deliver_policy": "by_start_time", "opt_start_time": moment.isoformat()}
+            return {"deliver_policy": "by_start_time", "opt_start_time": _moment(self._since_ms)}
         return {"deliver_policy": "last_per_subject" if self._last_per_subject else "new"}
 
     async def _drop(self) -> None:
@@ -160,16 +159,25 @@ class LogReader:
 
 
 async def read_range(
-    connection: Connection, stream: str, filters: tuple[str, ...], *, after: int, limit: int
+    connection: Connection,
+    stream: str,
+    filters: tuple[str, ...],
+    *,
+    limit: int,
+    after: int = 0,
+    since_ms: int | None = None,
 ) -> list[StoredMessage]:
     """The first ``limit`` messages above the sequence ``after``, oldest first, without a consumer.
+
+    With ``since_ms`` the beginning is that moment instead.
 
     Raises:
         NoStreamError: no such stream, or it allows no direct reads.
     """
+    begin = {"seq": after + 1} if since_ms is None else {"start_time": _moment(since_ms)}
     found: list[StoredMessage] = []
     for pattern in filters:
-        found.extend(await _read_pattern(connection, stream, pattern, after, limit))
+        found.extend(await _read_pattern(connection, stream, pattern, begin, limit))
     return sorted(found, key=lambda message: message.sequence)[:limit]
 
 
@@ -180,15 +188,15 @@ async def read_one(connection: Connection, stream: str, sequence: int) -> Stored
 
 
 async def _read_pattern(
-    connection: Connection, stream: str, pattern: str, after: int, limit: int
+    connection: Connection, stream: str, pattern: str, begin: Mapping[str, object], limit: int
 ) -> list[StoredMessage]:
     found: list[StoredMessage] = []
     while (wanted := min(limit - len(found), RANGE_BATCH)) > 0:
-        page = await _read_page(connection, stream, {"seq": after + 1, "next_by_subj": pattern, "batch": wanted})
+        page = await _read_page(connection, stream, {**begin, "next_by_subj": pattern, "batch": wanted})
         found.extend(page)
         if len(page) < wanted:
             break
-        after = page[-1].sequence
+        begin = {"seq": page[-1].sequence + 1}
     return found
 
 
@@ -222,6 +230,10 @@ async def _read_page(connection: Connection, stream: str, request: Mapping[str, 
         with contextlib.suppress(NatsError):
             await subscription.unsubscribe()
     return found
+
+
+def _moment(at_ms: int) -> str:
+    return datetime.fromtimestamp(at_ms / 1000, UTC).isoformat()
 
 
 def _stored(subject: str, message: Msg) -> StoredMessage | None:

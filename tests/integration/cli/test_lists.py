@@ -172,6 +172,7 @@ async def test_a_pattern_lists_what_it_reaches(cli: Cli, org: str) -> None:
         "tap",
         "publish",
         "links",
+        "timers",
         "stubs",
         "registrations",
         "chats list",
