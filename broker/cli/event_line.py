@@ -129,7 +129,7 @@ class EventLine:
         if self.problem is not None:
             return f"({self.problem})" + (f" {self.seen.subject}" if self.subject is None else "")
         try:
-            return self._checked_facts()
+            return self._redriven() + self._checked_facts()
         except BackboneError as error:
             return f"({error.code}) {to_json(self.body or {})}"
 
@@ -164,6 +164,11 @@ class EventLine:
         if self.problem is not None:
             found |= {"problem": self.problem, "size_bytes": len(seen.data)}
         return found
+
+    def _redriven(self) -> str:
+        """That it was a dead letter, and the sequence that it was first stored under."""
+        first = self.seen.headers.get(names.REDRIVEN)
+        return "" if first is None else f"(redriven, was {first}) "
 
     def _checked_facts(self) -> str:
         body = self.body or {}

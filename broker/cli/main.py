@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from typer.exceptions import TyperException
 
-from broker.cli import chats, dev, links, publish, registrations, stubs, subjects, tap, timers, worker
+from broker.cli import chats, deadletters, dev, links, publish, registrations, stubs, subjects, tap, timers, worker
 from broker.cli.reporting import quiet_logs
 from broker.cli.terminal import note
 from broker.errors import BackboneError
@@ -47,6 +47,7 @@ def begin(
 for _command in (dev, worker, tap, publish, links, timers, stubs, registrations):
     app.command(_command.NAME)(_command.command)
 app.add_typer(chats.app, name="chats")
+app.add_typer(deadletters.app, name="deadletters")
 app.add_typer(subjects.app, name="subjects")
 
 

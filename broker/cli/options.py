@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated
 
 import typer
@@ -11,6 +12,9 @@ from broker.domain.ids import OrgId, org_id
 
 DEMO_ORG = "0f6c2f58-8f43-5a0e-9b7e-2f1b6a1d7c90"
 DEFAULT_NATS_URL = "nats://127.0.0.1:4222"
+
+_SPAN = re.compile(r"(\d{1,6}(?:\.\d{1,3})?)([smhd])")
+_SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 
 NatsUrl = Annotated[
     str | None,
@@ -36,3 +40,9 @@ def org_of(given: str) -> OrgId:
         InvalidNameError: it is no uuid.
     """
     return org_id(given.strip().lower())
+
+
+def span_s(text: str) -> float | None:
+    """``30s``, ``10m``, ``2h`` or ``7d`` in seconds, None if it is no such span."""
+    found = _SPAN.fullmatch(text)
+    return None if found is None else float(found[1]) * _SECONDS[found[2]]

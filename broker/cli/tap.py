@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ import typer
 
 from broker.cli.bus import connected
 from broker.cli.event_line import EventLine, Seen
-from broker.cli.options import AsJson, NatsUrl, nats_url_of, org_of
+from broker.cli.options import AsJson, NatsUrl, nats_url_of, org_of, span_s
 from broker.cli.tap_merge import Feed, Merge
 from broker.cli.tap_sources import Narrowing, Source, sources
 from broker.cli.terminal import Terminal, note
@@ -29,9 +28,7 @@ NAME = "tap"
 EVERYTHING = f"{NOTIFICATIONS}.>"
 NOT_FOUND_STATUS = 404
 
-_SINCE = re.compile(r"(\d{1,6}(?:\.\d{1,3})?)([smhd])")
 _SPANS: dict[str, float | None] = {"now": 0.0, "all": None}
-_SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +100,8 @@ def _read(text: str, *, nats: bool, heimdall: bool) -> tuple[Pattern, str | None
 def _since(text: str) -> float | None:
     if text in _SPANS:
         return _SPANS[text]
-    if found := _SINCE.fullmatch(text):
-        return float(found[1]) * _SECONDS[found[2]]
+    if (found := span_s(text)) is not None:
+        return found
     raise typer.BadParameter(f"--since {text!r} is no time span: write 30s, 10m, 2h, 7d, 'all' or 'now'")
 
 

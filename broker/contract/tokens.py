@@ -86,6 +86,7 @@ HEADERS: tuple[tuple[str, str, str], ...] = (
         ),
     ),
     (names.EPOCH, "timers", "The epoch of the link that the timer was armed for."),
+    (names.REDRIVEN, "events and runs", "It was a dead letter: the sequence that it was first stored under."),
     (names.TRACEPARENT, "all", "W3C trace context, carried along."),
 )
 """Name, where it is used, what it says."""

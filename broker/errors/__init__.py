@@ -39,6 +39,10 @@ from broker.errors.grammar import (
     InvalidPatternError,
     InvalidSubjectError,
 )
+from broker.errors.letters import (
+    LinkerBehindError,
+    NotRedrivableError,
+)
 from broker.errors.programs import (
     DataFolderTakenError,
     DataFolderUnusableError,
@@ -76,6 +80,7 @@ __all__ = [
     "InvalidPatternError",
     "InvalidSubjectError",
     "JetStreamMissingError",
+    "LinkerBehindError",
     "NameTakenError",
     "NoAnswerError",
     "NoConversationError",
@@ -83,6 +88,7 @@ __all__ = [
     "NoSenderError",
     "NoStreamError",
     "NotFoundError",
+    "NotRedrivableError",
     "PermissionRefusedError",
     "PortTakenError",
     "PublishRefusedError",

@@ -8,7 +8,7 @@ from typing import TypeVar
 from broker import codec
 from broker.domain.events import NotificationContent, Receipt, read_notification, read_visitor
 from broker.domain.grammar import parse_conversation
-from broker.domain.headers import MESSAGE_ID
+from broker.domain.headers import MESSAGE_ID, REDRIVEN
 from broker.domain.incoming import read_event, sender_of
 from broker.domain.subjects import Conversation, ConversationSubject, Kind
 from broker.domain.wire import validate
@@ -77,7 +77,8 @@ class LogView:
             self.unconfirmed[message.sequence] = None
             _keep_newest(self.unconfirmed, UNCONFIRMED_MAX)
             return translate.from_notification(content, message_id, message) if is_new else None
-        if kind in MESSAGE_KINDS and is_new:
+        # The visitor sees a message of theirs once, however often it is published again.
+        if kind in MESSAGE_KINDS and is_new and REDRIVEN not in message.headers:
             visitor, _ = read_visitor(WEBCHAT, codec.decode(message.data))
             return translate.from_visitor(visitor, translate.client_id_of(session, message_id), message)
         return None

@@ -179,6 +179,10 @@ async def test_a_pattern_lists_what_it_reaches(cli: Cli, org: str) -> None:
         "chats create",
         "subjects",
         "subjects check",
+        "deadletters list",
+        "deadletters show",
+        "deadletters redrive",
+        "deadletters drop",
     ],
 )
 async def test_every_command_explains_itself_with_an_example(cli: Cli, words: str) -> None:

@@ -149,3 +149,11 @@ def test_a_visitors_words_are_shown_again_with_the_clients_own_id() -> None:
     assert frame is not None
     assert (frame.id, frame.text, frame.sequence, frame.direction) == ("a", "a", 7, "from_visitor")
     assert LogView(OURS).show(Kind.MESSAGE, said(7, "a"), is_new=False) is None
+
+
+def test_what_the_visitor_said_is_shown_once_however_often_it_is_published_again() -> None:
+    view = LogView(OURS)
+    first = said(1, "a")
+    again = StoredMessage(first.subject, first.data, {"Nats-Msg-Id": "redrive-1", "Heimdall-Redriven": "1"}, 2, 9)
+    shown = [view.show(kind, message, is_new=True) for message in (first, again) if (kind := view.learn(message))]
+    assert [frame is not None for frame in shown] == [True, False]
