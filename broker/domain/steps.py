@@ -1,0 +1,152 @@
+"""The words of the fold: what it remembers of a session, what happens to it, and what follows from that."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from broker.domain.ids import ActionName, Stub
+from broker.domain.registrations import Taker
+from broker.domain.subjects import Kind, TimerKind
+
+MS_PER_HOUR = 3_600_000
+
+EndReason = Literal["timeout", "deleted", "ended"]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The bounds that the fold keeps; both hold bounds are settings of the linker."""
+
+    timeout_hours_max: float = 720.0
+    held_max: int = 64
+    hold_ms_max: int = 60_000
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """Who owns the conversation until when; ``epoch`` is the sequence of the event that set it."""
+
+    stub: Stub
+    feedback_action: ActionName | None
+    epoch: int
+    expires_at_ms: int
+    timeout_hours: float
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What is remembered of a session.
+
+    ``opened``: a message came since the session began or its last link ended. ``offered``: somebody took that first
+    message and has not answered with a link yet. ``held``: sequences of the messages that wait for that link.
+    """
+
+    last_sequence: int = 0
+    link: Link | None = None
+    opened: bool = False
+    offered: bool = False
+    held: tuple[int, ...] = ()
+    held_until_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class VisitorEvent:
+    """Anything a visitor did. ``takers`` answers who is registered for it under the kind that the fold judged."""
+
+    kind: Kind
+    fallback: Stub | None
+    takers: Callable[[Kind], tuple[Taker, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class LinkSet:
+    """A stub asks for the conversation."""
+
+    stub: Stub
+    hours: float
+    feedback_action: ActionName | None
+
+
+@dataclass(frozen=True, slots=True)
+class LinkDeleted:
+    """The link is to end; nobody needs to own it to say so."""
+
+
+@dataclass(frozen=True, slots=True)
+class TimerFired:
+    """The expiry worker says that a timer's time has come."""
+
+    timer: TimerKind
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class NoChange:
+    """An event that leaves the link alone, such as a notification without a stubsession."""
+
+
+Event: TypeAlias = VisitorEvent | LinkSet | LinkDeleted | TimerFired | NoChange
+
+
+@dataclass(frozen=True, slots=True)
+class DeliverToOwner:
+    """Run the feedback action (None: the channel's default) on the stub with the message of that sequence."""
+
+    stub: Stub
+    feedback_action: ActionName | None
+    sequence: int
+
+
+@dataclass(frozen=True, slots=True)
+class DeliverToTaker:
+    """Run a registration's action with the current event."""
+
+    taker: Taker
+    kind: Kind
+
+
+@dataclass(frozen=True, slots=True)
+class AnnounceLinked:
+    """Tell that the link is set; ``clamped``: for less than was asked for."""
+
+    link: Link
+    replaces: Stub | None
+    clamped: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AnnounceEnded:
+    """Tell that the link is over."""
+
+    link: Link
+    reason: EndReason
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """Have the server remind us; replaces the conversation's timer of this kind."""
+
+    timer: TimerKind
+    epoch: int
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Disarm:
+    """The timer of this kind has nothing left to remind of."""
+
+    timer: TimerKind
+
+
+@dataclass(frozen=True, slots=True)
+class SetAside:
+    """Dead-letter the event of that sequence."""
+
+    sequence: int
+    code: Literal["unrouted", "unanswered"]
+    detail: str
+
+
+Effect: TypeAlias = DeliverToOwner | DeliverToTaker | AnnounceLinked | AnnounceEnded | Arm | Disarm | SetAside
