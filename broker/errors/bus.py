@@ -118,6 +118,39 @@ class PublishRefusedError(BusError):
         self.retryable = status >= SERVER_FAULT_STATUS
 
 
+class StreamFullError(BusError):
+    """The stream, or the storage behind it, has no room: nothing was stored, and nothing older thrown away."""
+
+    code = "stream_full"
+
+    def __init__(self, subject: str, *, detail: str) -> None:
+        root = ".".join(subject.split(".")[:3])  # further tokens may name a session, and this reaches publishers
+        super().__init__(
+            f"the stream of {root} is full ({detail}), nothing was stored: publish again later; "
+            "HEIMDALL_LOG_BYTES_MAX and the disk decide how much it holds"
+        )
+
+
+class ServerOverloadedError(BusError):
+    """The server took more than it can handle at once, and dropped this one."""
+
+    code = "overloaded"
+
+    def __init__(self, subject: str, *, detail: str) -> None:
+        root = ".".join(subject.split(".")[:3])
+        super().__init__(f"the NATS server cannot keep up at {root} ({detail}): publish again, and more slowly")
+
+
+class InFlightError(BusError):
+    """A cluster is just storing a message with the same id: publish it again, and learn what became of it."""
+
+    code = "in_flight"
+
+    def __init__(self, subject: str) -> None:
+        root = ".".join(subject.split(".")[:3])
+        super().__init__(f"a message with the same id is being stored at {root}: publish it again")
+
+
 class ConflictError(BusError):
     """Compare-and-set lost: somebody wrote in between. Read again and decide again."""
 

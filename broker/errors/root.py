@@ -7,11 +7,14 @@ class BackboneError(Exception):
     """Root of all our errors.
 
     ``code`` is the word used in logs, dead letters, command replies and tests; ``retryable`` says whether the
-    same attempt may succeed later without anyone changing anything.
+    same attempt may succeed later without anyone changing anything. ``retry_after_s`` is the least wait that somebody
+    asked for; ``attempts_max`` a bound of this error's own, None for that of its kind.
     """
 
     code = "backbone"
     retryable = False
+    retry_after_s = 0.0
+    attempts_max: int | None = None
 
 
 def shorten(text: str, characters_max: int = 80) -> str:

@@ -49,6 +49,11 @@ async def open_backbone(settings: Settings, *, name: str) -> AsyncIterator[Backb
         BusError: no server, an unfit one, or one that refuses what is needed; the message says what to do.
     """
     async with connect(settings.nats_url, name=name) as connection, open_publisher(connection) as publisher:
-        await ensure(connection, replicas=settings.replicas, partitions=settings.partitions)
+        await ensure(
+            connection,
+            replicas=settings.replicas,
+            partitions=settings.partitions,
+            log_bytes_max=settings.log_bytes_max,
+        )
         timers = Timers(publisher, partitions=settings.partitions)
         yield Backbone(connection, publisher, DeadLetters(publisher), timers, asyncio.Event())

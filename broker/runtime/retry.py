@@ -10,6 +10,8 @@ FIRST_WAIT_S = 0.1
 WAIT_S_MAX = 5.0
 ATTEMPTS_MAX = 10
 """For failures of the outside: about half a minute. The bus itself is waited for without end."""
+ASKED_WAIT_S_MAX = 300.0
+"""Whoever asks for a longer pause would hold up a whole conversation: a person must look."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +30,12 @@ def after_failure(error: BaseException, attempt: int) -> Retry | SetAside:
     """Judge the failure of attempt number ``attempt``, counted from 1."""
     if not isinstance(error, BackboneError) or not error.retryable:
         return SetAside()
-    if attempt >= ATTEMPTS_MAX and not isinstance(error, BusError):
+    attempts_max = error.attempts_max or (None if isinstance(error, BusError) else ATTEMPTS_MAX)
+    if attempts_max is not None and attempt >= attempts_max:
         return SetAside()
-    return Retry(backoff_s(attempt))
+    if error.retry_after_s > ASKED_WAIT_S_MAX:
+        return SetAside()
+    return Retry(max(backoff_s(attempt), error.retry_after_s))
 
 
 def backoff_s(attempt: int) -> float:

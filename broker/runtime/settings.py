@@ -27,6 +27,9 @@ class Settings(BaseModel):
     partitions: int = Field(
         16, ge=1, le=64, description="Partitions of the streams; fixed once the streams exist, the same everywhere."
     )
+    log_bytes_max: int = Field(
+        0, ge=0, description="Bytes that the log of conversations may take; above, publishers are refused. 0: the disk."
+    )
     replicas: int = Field(1, ge=1, le=5, description="Copies of each stream: 1 on one server, 3 on a cluster.")
 
 

@@ -26,8 +26,12 @@ log = structlog.get_logger(__name__)
 Configuration = Mapping[str, object]
 
 
-async def ensure(connection: Connection, *, replicas: int = 1, partitions: int = PARTITIONS) -> None:
+async def ensure(
+    connection: Connection, *, replicas: int = 1, partitions: int = PARTITIONS, log_bytes_max: int = 0
+) -> None:
     """Create every stream, bucket and consumer of the backbone, or bring it up to date. Any number may run at once.
+
+    ``log_bytes_max`` bounds the log, 0 for no bound but the disk: above it publishers are refused.
 
     Raises:
         TopologyError: the stream has another number of partitions: changing it would tear sessions apart.
@@ -35,7 +39,7 @@ async def ensure(connection: Connection, *, replicas: int = 1, partitions: int =
         RequestRefusedError: the server will not have it, such as three replicas on one server.
     """
     for spec in STREAMS:
-        await _ensure_stream(connection, spec.configuration(replicas, partitions))
+        await _ensure_stream(connection, spec.configuration(replicas, partitions, log_bytes_max))
     for bucket in BUCKETS:
         await ensure_bucket(connection, bucket, replicas=replicas)
     for stream, specs in consumers(partitions).items():

@@ -11,17 +11,9 @@ from dataclasses import dataclass
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 
-from broker.errors import (
-    ConflictError,
-    NoStreamError,
-    PermissionRefusedError,
-    PublishRefusedError,
-    PublishTimedOutError,
-)
+from broker.errors import NoStreamError, PermissionRefusedError, PublishTimedOutError
 from broker.transport.connection import Connection
-
-CONFLICT_CODES = frozenset((10071, 10164))
-"""Wrong last sequence: for the subject, and where the server knows no sequence."""
+from broker.transport.refusals import refusal
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +53,7 @@ class Publisher:
         Raises:
             ConflictError: an expected sequence in the headers is not the last one.
             PublishTimedOutError: no answer in time.
+            StreamFullError, ServerOverloadedError, InFlightError: not now; later may be better.
             PublishRefusedError: the stream says no; ``retryable`` tells whether later may be better.
             NoStreamError: no stream takes the subject.
             PermissionRefusedError: this user may not publish there.
@@ -124,11 +117,8 @@ class Publisher:
         problem = answer.get("error")
         if problem is None:
             item.ack.set_result(Stored(answer["seq"], duplicate="duplicate" in answer))
-        elif (err_code := problem.get("err_code", 0)) in CONFLICT_CODES:
-            item.ack.set_exception(ConflictError(item.subject))
         else:
-            text = problem.get("description", "")
-            item.ack.set_exception(PublishRefusedError(item.subject, problem.get("code", 500), err_code, text))
+            item.ack.set_exception(refusal(item.subject, problem))
 
     def _refused(self, subject: str) -> None:
         for item in list(self._open.values()):

@@ -16,6 +16,8 @@ SERVICE_PARTITIONS = 4
 
 ACK_WAIT_S = 30
 ACK_PENDING_MAX = 1_000
+SERVICE_ACK_PENDING_MAX = 50_000
+"""Runs of a service that may wait behind slow stubs before the other stubs of their partition wait as well."""
 MESSAGE_BYTES_MAX = 1 << 20
 CONSUMERS_MAX = 500
 """Per stream; the server's own default of 1,000 is silent, and readers of a reconnect storm count as well."""
@@ -69,12 +71,15 @@ class StreamSpec:
     duplicate_window_s: int
     partitioned: Partitioned | None = None
     schedules: bool = False
+    refuses_when_full: bool = False
+    """Instead of throwing away what is oldest; a stream with schedules cannot."""
 
-    def configuration(self, replicas: int, partitions: int) -> dict[str, object]:
-        """The server's form of it."""
+    def configuration(self, replicas: int, partitions: int, bytes_max: int = 0) -> dict[str, object]:
+        """The server's form of it; ``bytes_max`` (0: none) holds for a stream that refuses when it is full."""
         found: dict[str, object] = {
             **_stream_defaults(self.name, self.subject, replicas),
-            "discard": "old",
+            "discard": "new" if self.refuses_when_full else "old",
+            "max_bytes": bytes_max if self.refuses_when_full and bytes_max else -1,
             "max_age": self.max_age_s * SECOND_NS,
             "duplicate_window": self.duplicate_window_s * SECOND_NS,
         }
@@ -96,6 +101,7 @@ class ConsumerSpec:
 
     name: str
     filter: str
+    ack_pending_max: int = ACK_PENDING_MAX
 
     def configuration(self) -> dict[str, object]:
         """The server's form of it."""
@@ -106,7 +112,7 @@ class ConsumerSpec:
             "ack_policy": "explicit",
             "ack_wait": ACK_WAIT_S * SECOND_NS,
             "max_deliver": -1,
-            "max_ack_pending": ACK_PENDING_MAX,
+            "max_ack_pending": self.ack_pending_max,
             "filter_subjects": [self.filter],
         }
 
@@ -118,6 +124,7 @@ STREAMS = (
         max_age_s=7 * DAY_S,
         duplicate_window_s=600,
         partitioned=Partitioned(f"{NOTIFICATIONS}.*.org.*.name.*.sessionuuid.*.>", (4,)),
+        refuses_when_full=True,
     ),
     StreamSpec(
         DELIVERIES,
@@ -165,7 +172,11 @@ def linker_consumer(partition: int) -> str:
 def service_consumers(org: str, service: str) -> tuple[ConsumerSpec, ...]:
     """The consumers of one service on DELIVERIES: one per partition of that stream."""
     return tuple(
-        ConsumerSpec(f"service-{org}-{service}-{number}", f"p.{number}.{STUBS}.org.{org}.service.{service}.>")
+        ConsumerSpec(
+            f"service-{org}-{service}-{number}",
+            f"p.{number}.{STUBS}.org.{org}.service.{service}.>",
+            SERVICE_ACK_PENDING_MAX,
+        )
         for number in range(SERVICE_PARTITIONS)
     )
 

@@ -25,6 +25,7 @@ from broker.errors import (
     BusError,
     ForbiddenError,
     ServerUnreachableError,
+    StreamFullError,
     UnknownChatError,
     UnknownSessionError,
 )
@@ -49,6 +50,8 @@ FIRST_RETRY_WAIT_S = 0.1
 RETRY_WAIT_S_MAX = 2.0
 PATIENCE_S = 15.0
 """How long a socket holds what it could not store; then the browser, which kept it, is sent to try again."""
+FULL_PATIENCE_S = 2.0
+"""A full log is not mended within seconds: the browser is told soon, and keeps what it has to say."""
 
 
 class Bus:
@@ -139,17 +142,18 @@ class Bus:
         """Publish until it is stored, with growing waits while the server is away.
 
         Raises:
+            StreamFullError: the log has no room; told after FULL_PATIENCE_S.
             BackboneError: it will not be taken, or PATIENCE_S is over (then ``retryable`` is true).
         """
         headers = {MESSAGE_ID: event_id, CONTENT_TYPE: codec.MSGPACK}
         data = codec.encode(body)
-        give_up_s = time.monotonic() + PATIENCE_S
-        wait_s = FIRST_RETRY_WAIT_S
+        begun_s, wait_s = time.monotonic(), FIRST_RETRY_WAIT_S
         while True:
             try:
                 return await self._publisher.store(subject, data, headers)
             except BackboneError as error:
-                if not error.retryable or time.monotonic() + wait_s > give_up_s:
+                patience_s = FULL_PATIENCE_S if isinstance(error, StreamFullError) else PATIENCE_S
+                if not error.retryable or time.monotonic() + wait_s > begun_s + patience_s:
                     raise
             await asyncio.sleep(wait_s)
             wait_s = min(wait_s * 2, RETRY_WAIT_S_MAX)

@@ -9,7 +9,7 @@ from typing import assert_never
 import structlog
 from starlette.websockets import WebSocket
 
-from broker.errors import BackboneError, ForbiddenError, InvalidBodyError, UnknownSessionError
+from broker.errors import BackboneError, ForbiddenError, InvalidBodyError, StreamFullError, UnknownSessionError
 from broker.transport.reader import StoredMessage
 from workers.webchat import metrics, translate
 from workers.webchat.door import Chat, Door, Past, Session, SocketEnded, Visitor, welcome
@@ -37,6 +37,8 @@ HELLO_WAIT_S = 10.0
 HELLOS_MAX = 3
 HELD_MAX = 1_000
 """Live events that wait while the past is being replayed."""
+FULL_MESSAGE = "Nothing can be taken at the moment: keep what was not stored, and send it again after the next hello."
+
 log = structlog.get_logger(__name__)
 
 
@@ -70,6 +72,8 @@ class VisitorSocket:
         except BackboneError as error:
             # Not the error's own words: a subject in them would tell the whole session uuid.
             log.warning("socket_given_up", session_id=self._log_id, error_code=error.code)
+            if isinstance(error, StreamFullError):
+                self._outbound.put(Refused(code=error.code, message=FULL_MESSAGE))
             self._outbound.close(CloseCode.TRY_LATER)
         finally:
             if self._session is not None:

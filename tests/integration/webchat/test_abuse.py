@@ -15,6 +15,7 @@ import pytest_asyncio
 from websockets.asyncio.client import ClientConnection, connect
 
 from broker.runtime.embedded import EmbeddedServer, nats_server
+from broker.transport.ensure import ensure
 from tests.conftest import TIME_FACTOR
 from tests.integration.webchat.conftest import CHAT, Browser, Webchat, running_webchat
 from workers.webchat.wire import FRAME_BYTES_MAX, TEXT_BYTES_MAX
@@ -166,3 +167,23 @@ async def test_a_socket_that_is_given_up_does_not_tell_the_whole_session_uuid_to
     assert "socket_given_up" in logged
     assert welcome["sessionuuid"][:8] in logged
     assert welcome["sessionuuid"] not in logged
+
+
+async def test_a_full_log_is_told_to_the_browser_which_keeps_what_it_said(
+    tmp_path: Path, org: str, resume: Callable[..., dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workers.webchat.bus.FULL_PATIENCE_S", 0.2)
+    async with nats_server(tmp_path) as own, running_webchat(own.url, org, log_bytes_max=20_000) as webchat:
+        async with webchat.browser() as browser:
+            welcome, _ = await browser.hello()
+            said = [str(uuid4())]
+            while (answer := await browser.say("x" * 2_000, said[-1]))["frame"] == "stored":
+                said.append(str(uuid4()))
+            assert (answer["code"], answer.get("id")) == ("stream_full", None)
+            assert await browser.close_code() == TRY_LATER
+        await ensure(webchat.backbone.connection, log_bytes_max=200_000)
+        async with webchat.browser() as browser:
+            await browser.hello(resume(welcome))
+            assert (await browser.say("x" * 2_000, said[-1]))["frame"] == "stored"
+        texts = [kind for kind, _ in await webchat.log(welcome["sessionuuid"]) if kind in {"firstmessage", "message"}]
+        assert len(texts) == len(said)

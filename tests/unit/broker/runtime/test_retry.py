@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from broker.errors import BackboneError, BusError, ConflictError, UndecodableBodyError
+from broker.errors import (
+    BackboneError,
+    BusError,
+    ChannelError,
+    ChannelThrottledError,
+    ConflictError,
+    UndecodableBodyError,
+)
 from broker.runtime.retry import ATTEMPTS_MAX, Retry, SetAside, after_failure, backoff_s
 
 
@@ -14,6 +21,12 @@ class OutsideError(BackboneError):
     retryable = True
 
 
+class BoundedError(BusError):
+    """One that is not tried for ever, though the bus is."""
+
+    attempts_max = 3
+
+
 @pytest.mark.parametrize(
     ("error", "attempt", "expected"),
     [
@@ -21,6 +34,12 @@ class OutsideError(BackboneError):
         pytest.param(BusError("away"), 1_000, Retry(5.0), id="the bus, for ever"),
         pytest.param(OutsideError(), 2, Retry(0.2), id="the outside, second time"),
         pytest.param(OutsideError(), ATTEMPTS_MAX, SetAside(), id="the outside, too often"),
+        pytest.param(ChannelError("desk", problem="down"), 1, Retry(0.1), id="a channel that failed"),
+        pytest.param(ChannelThrottledError("desk", retry_after_s=7), 1, Retry(7.0), id="a channel that asks to wait"),
+        pytest.param(ChannelThrottledError("desk", retry_after_s=0.01), 1, Retry(0.1), id="a wait below our own"),
+        pytest.param(ChannelThrottledError("desk", retry_after_s=9_999), 1, SetAside(), id="a wait beyond patience"),
+        pytest.param(BoundedError(), 2, Retry(0.2), id="a bound of its own, not reached"),
+        pytest.param(BoundedError(), 3, SetAside(), id="a bound of its own, reached"),
         pytest.param(UndecodableBodyError(3, "no"), 1, SetAside(), id="a bad body never gets better"),
         pytest.param(KeyError("x"), 1, SetAside(), id="a bug of ours"),
     ],

@@ -11,7 +11,7 @@ const FRAME_BYTES_MAX = 320 * 1024;
 /** The server does not know (any more) the session that we hold: begin a new one. */
 const SESSION_REFUSALS = new Set(["forbidden", "unknown_session"]);
 /** Not now: the server ends the connection, and we come back after a while as after any other loss. */
-const PASSING_REFUSALS = new Set(["too_many"]);
+const PASSING_REFUSALS = new Set(["too_many", "stream_full"]);
 
 function bytesOf(text) { return new TextEncoder().encode(text).length; }
 
