@@ -49,6 +49,11 @@ def _delivery() -> Row:
                 "over them as `stubpost.data.heimdall`, and `stubpost.data.heimdall_event` names the matching event."
             ),
             (
+                "With the header `Heimdall-Reply` the service publishes the run's result there, plain, once: "
+                '`{"stub": "<service>.<stubref>", "action": …, "result": <map or null>}`, and where the run failed '
+                '`"error": {"code", "message"}`.'
+            ),
+            (
                 "A service reads exactly its own with "
                 "`stubber.systems.stubs.org.*.service.<service>.>`, in order, and does each message id once."
             ),

@@ -112,8 +112,14 @@ _ASKS = (
             "The same uuid again replaces the registration; it keeps its place in the order.",
             "Paths are in heimdall's spelling of wildcards, and a registration names its channel and its org.",
             (
-                "`mechanism` `evt`: every such registration runs. `cbh`: the first registered runs, and a later one "
-                "is told by `shadowed_by` whom it stands behind."
+                "`mechanism`: every `evt` that matches runs. Of the `cbh` the first registered runs, of the `rra` one "
+                "after the other, of the `rnd` any one. `evb` is as `evt`, and each result goes back to whoever "
+                "emitted the event, see `Heimdall-Reply`. `*`: as `evt`, and as any one that an event is emitted under."
+            ),
+            "A `cbh` on a path that an older one takes too, wildcards counted, is told so by `shadowed_by`.",
+            (
+                "`remove`: the first event that matches uses it up. None within `timeout_seconds`: it is dropped, and "
+                "kept as a dead letter `registration_timed_out`."
             ),
             "A path that ends in a session's event without a `sessionuuid` pair means any session.",
             "`trigger_stubaction.stubref` without its service is one of the sender's service (`Heimdall-Stub`).",

@@ -74,8 +74,12 @@ NOTES: dict[str, str] = {
     "on_trigger_method": "`keep`: it stays after firing. `remove`: it fires once.",
     "events": "What is waited for, under names of your own; any of them triggers.",
     "events.<label>.path": "A subject, with `#` for one level and a last `*` for anything deeper.",
-    "events.<label>.mechanism": "`evt`: all that match run. `cbh`: one owner runs.",
-    "events.<label>.timeout_seconds": "Read, and not acted on in this version.",
+    "events.<label>.mechanism": (
+        "`evt`, `evb`: all that match run. `cbh`, `rra`, `rnd`: one of them runs. `*`: as the event is emitted."
+    ),
+    "events.<label>.timeout_seconds": (
+        "With `remove`: how long to wait, an hour if absent. With `keep`: how long one run may take."
+    ),
     "trigger_stubaction": "What runs.",
     "trigger_stubaction.action_name": "The action.",
     "trigger_stubaction.stubref": "On which stub: `<service>.<stubref>`, or a stubref of the sender's service.",

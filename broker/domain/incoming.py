@@ -15,7 +15,8 @@ from broker.domain.events import (
     sender_in,
 )
 from broker.domain.ids import ActionName, SessionId, Stub, stubref
-from broker.domain.registrations import Taker
+from broker.domain.registrations import Mechanism
+from broker.domain.registry import Taker
 from broker.domain.session import Event, LinkDeleted, LinkSet, NoChange, TimerFired, VisitorEvent
 from broker.domain.subjects import LINK_FACTS, VISITOR_KINDS, Conversation, ConversationSubject, Kind
 from broker.domain.wire import Body, validate
@@ -32,12 +33,16 @@ class Visit:
 
 @dataclass(frozen=True, slots=True)
 class Incoming:
-    """One event of the log, read and checked; ``visit`` is None where a stub or a timer speaks."""
+    """One event of the log, read and checked; ``visit`` is None where a stub or a timer speaks.
+
+    ``emitted`` is the mechanism that a visitor's event is meant for, ``*`` all of them.
+    """
 
     subject: ConversationSubject
     conversation: Conversation
     visit: Visit | None
     change: Event | None
+    emitted: Mechanism = "*"
 
     def event(self, fallback: Stub | None, takers: Callable[[Kind], tuple[Taker, ...]]) -> Event:
         """The event for the fold; who takes a visitor's event is looked up at the last moment."""

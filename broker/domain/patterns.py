@@ -66,6 +66,15 @@ class Pattern:
             return False
         return all(token in ("*", found) for token, found in zip(wanted, subject, strict=False))
 
+    def overlaps(self, other: Pattern) -> bool:
+        """Whether some subject fits both."""
+        for mine, theirs in zip(self.tokens, other.tokens, strict=False):
+            if ">" in (mine, theirs):
+                return True
+            if mine != theirs and "*" not in (mine, theirs):
+                return False
+        return len(self.tokens) == len(other.tokens)
+
     def __str__(self) -> str:
         return ".".join(self.tokens)
 

@@ -1,13 +1,12 @@
-"""Registrations: a stub's standing wishes, and which of them take an event.
+"""Registrations: a stub's standing wishes, as they are asked for, kept and read.
 
 Source: specs/stubber-webchat.md section 2.6 (fields, mechanisms) and 9.2 (16 to 21).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field, JsonValue, StringConstraints
 
@@ -16,11 +15,17 @@ from broker.domain.ids import ActionName, OrgId, Stub
 from broker.domain.patterns import PATTERN_CHARACTERS_MAX, Pattern, registered_forms
 from broker.domain.subjects import NOTIFICATIONS
 from broker.domain.wire import Body, Wire, validate
-from broker.errors import InvalidBodyError, InvalidPatternError
+from broker.errors import InvalidBodyError, InvalidNameError, InvalidPatternError
 
 EVENTS_MAX = 16
 
-Mechanism = Literal["evt", "cbh"]
+Mechanism = Literal["*", "evt", "cbh", "rra", "rnd", "evb"]
+MECHANISMS: tuple[Mechanism, ...] = get_args(Mechanism)
+
+WAIT_S_MAX = 31_622_400
+"""A year."""
+WAIT_S_DEFAULT = 3_600.0
+NS_PER_MS = 1_000_000
 
 
 class RegisteredEvent(Wire):
@@ -28,7 +33,7 @@ class RegisteredEvent(Wire):
 
     path: Annotated[str, StringConstraints(min_length=1, max_length=PATTERN_CHARACTERS_MAX)]
     mechanism: Mechanism
-    timeout_seconds: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 3600
+    timeout_seconds: Annotated[float, Field(gt=0, le=WAIT_S_MAX, allow_inf_nan=False)] | None = None
 
 
 class TriggerStubaction(Wire):
@@ -53,15 +58,19 @@ class RegisterParams(Wire):
 class RegistrationRecord(Wire):
     """Value in bucket REGISTRATIONS, key ``<org>.<uuid>``; ``since`` orders them: the first one registered wins.
 
+    ``made_at_ms`` is when it was made the last time: the wait of a registration of one time is counted from there.
     ``used_by`` is the log sequence of the event that a registration of one time was used for: it matches that event
-    alone from then on, so that the event, seen again after a crash, is decided as before.
+    alone from then on, so that the event, seen again after a crash, is decided as before. ``lapse`` says how far the
+    end of a wait that was in vain has come: it is kept a while, since older events may still be on their way to it.
     """
 
     org: UUID
     stub: StubName
     since: int
     params: RegisterParams
+    made_at_ms: int | None = None
     used_by: int | None = None
+    lapse: Literal["lapsed", "reported"] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,23 +87,33 @@ class Registration:
     since: int
     wishes: tuple[Wish, ...]
     used_by: int | None = None
+    lapse: Literal["lapsed", "reported"] | None = None
+
+    @property
+    def live(self) -> bool:
+        """Whether events to come may trigger it, as far as is known; its own clock aside."""
+        return self.used_by is None and self.lapse is None
+
+    @property
+    def until_ms(self) -> int | None:
+        """When the last of its waits is over, None where there is no end."""
+        ends = [wish.until_ms for wish in self.wishes]
+        return max(end for end in ends if end is not None) if None not in ends else None
 
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """One of a registration's events with all its forms."""
+    """One of a registration's events with all its forms.
+
+    ``until_ms``: from that moment it matches no event any more; ``run_s``: how long a run of it may take. At most one
+    of them is there: ``timeout_seconds`` limits the wait of a registration of one time, the run of one that stays.
+    """
 
     event: str
     mechanism: Mechanism
     forms: tuple[Pattern, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Taker:
-    """A registration that takes an event, under one of its event names."""
-
-    registration: Registration
-    event: str
+    until_ms: int | None = None
+    run_s: float | None = None
 
 
 def read_register(params: Body, *, org: OrgId) -> RegisterParams:
@@ -114,10 +133,7 @@ def read_register(params: Body, *, org: OrgId) -> RegisterParams:
 def to_registration(record: RegistrationRecord) -> Registration:
     """The record as the linker matches it."""
     params = record.params
-    wishes = tuple(
-        Wish(name, event.mechanism, registered_forms(Pattern.from_heimdall(event.path)))
-        for name, event in params.events.items()
-    )
+    wishes = tuple(_wish(name, event, record) for name, event in params.events.items())
     trigger = params.trigger_stubaction
     return Registration(
         id=params.uuid,
@@ -130,62 +146,29 @@ def to_registration(record: RegistrationRecord) -> Registration:
         since=record.since,
         wishes=wishes,
         used_by=record.used_by,
+        lapse=record.lapse,
     )
 
 
-class Registry:
-    """All live registrations by org, in the order they were made."""
+def mechanism_of(text: str) -> Mechanism:
+    """The mechanism that an event is emitted under, as the header ``Heimdall-Mechanism`` says it.
 
-    def __init__(self) -> None:
-        self._by_org: dict[OrgId, dict[str, Registration]] = {}
+    Raises:
+        InvalidNameError: there is none of that name.
+    """
+    for mechanism in MECHANISMS:
+        if text == mechanism:
+            return mechanism
+    raise InvalidNameError("mechanism", text, expected="one of " + ", ".join(MECHANISMS))
 
-    def put(self, registration: Registration) -> None:
-        """Add, or replace the one with the same id; the first registration's place in the order stays."""
-        registrations = self._by_org.setdefault(registration.org, {})
-        registrations[registration.id] = registration
-        ordered = sorted(registrations.items(), key=lambda item: (item[1].since, item[0]))
-        self._by_org[registration.org] = dict(ordered)
 
-    def remove(self, org: OrgId, registration_id: str) -> None:
-        """Forget it; one that is not there is no error."""
-        self._by_org.get(org, {}).pop(registration_id, None)
-
-    def of_org(self, org: OrgId) -> tuple[Registration, ...]:
-        """The org's registrations, oldest first, without those that are used up."""
-        return tuple(found for found in self._by_org.get(org, {}).values() if found.used_by is None)
-
-    def takers(self, org: OrgId, subject: str, *, sequence: int) -> tuple[Taker, ...]:
-        """Who takes the event of that sequence: every ``evt``, and of the ``cbh`` the one that registered first.
-
-        Each registration at most once, however many of its forms match.
-        """
-        found = list(self._matching(org, tuple(subject.split(".")), sequence))
-        owner = next((taker for taker, mechanism in found if mechanism == "cbh"), None)
-        chosen: dict[str, Taker] = {}
-        for taker, mechanism in found:
-            if mechanism == "evt" or taker is owner:
-                chosen.setdefault(taker.registration.id, taker)
-        return tuple(chosen.values())
-
-    def shadowing(self, registration: Registration) -> Registration | None:
-        """The older ``cbh`` registration on a ``cbh`` path of this one's, None if there is none."""
-        for wish in registration.wishes:
-            if wish.mechanism != "cbh":
-                continue
-            for older in self.of_org(registration.org):
-                if older.id == registration.id or older.since >= registration.since:
-                    continue
-                if any(w.mechanism == "cbh" and set(wish.forms) & set(w.forms) for w in older.wishes):
-                    return older
-        return None
-
-    def _matching(self, org: OrgId, tokens: tuple[str, ...], sequence: int) -> Iterator[tuple[Taker, Mechanism]]:
-        for registration in self._by_org.get(org, {}).values():
-            if registration.used_by not in (None, sequence):
-                continue
-            for wish in registration.wishes:
-                if any(form.matches(tokens) for form in wish.forms):
-                    yield Taker(registration, wish.event), wish.mechanism
+def _wish(name: str, event: RegisteredEvent, record: RegistrationRecord) -> Wish:
+    forms = registered_forms(Pattern.from_heimdall(event.path))
+    if record.params.on_trigger_method == "keep":
+        return Wish(name, event.mechanism, forms, run_s=event.timeout_seconds)
+    made_at_ms = record.since // NS_PER_MS if record.made_at_ms is None else record.made_at_ms
+    wait_s = WAIT_S_DEFAULT if event.timeout_seconds is None else event.timeout_seconds
+    return Wish(name, event.mechanism, forms, until_ms=made_at_ms + round(wait_s * 1000))
 
 
 def _org_tokens(path: str, org: OrgId) -> tuple[Any, ...]:

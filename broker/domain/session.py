@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from broker.domain.ids import ActionName, Stub
-from broker.domain.registrations import Taker
+from broker.domain.registry import Taker
 from broker.domain.steps import (
     MS_PER_HOUR,
     AnnounceEnded,

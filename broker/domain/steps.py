@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from broker.domain.ids import ActionName, Stub
-from broker.domain.registrations import Taker
+from broker.domain.registry import Taker
 from broker.domain.subjects import Kind, TimerKind
 
 MS_PER_HOUR = 3_600_000

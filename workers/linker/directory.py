@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from functools import partial
 from types import TracebackType
 from typing import Self
 
@@ -11,7 +12,8 @@ import structlog
 from broker.codec import decode, encode
 from broker.domain.ids import OrgId
 from broker.domain.profiles import Profile, profile_key
-from broker.domain.registrations import Registration, RegistrationRecord, Registry, Taker, to_registration
+from broker.domain.registrations import Registration, RegistrationRecord, to_registration
+from broker.domain.registry import Occasion, Registry, Taker
 from broker.domain.subjects import ChatPath, Conversation, Kind
 from broker.domain.wire import dump, validate
 from broker.errors import BackboneError, ConflictError
@@ -19,6 +21,7 @@ from broker.transport.connection import Connection
 from broker.transport.records import Records
 from broker.transport.tables import Table
 from workers.linker.sessions import Sessions
+from workers.linker.turns import Turns
 
 USED_TTL_S = 8 * 86_400
 """A day more than the log keeps the event that used a registration."""
@@ -34,6 +37,7 @@ class Directory:
         self.registrations = Table(connection, registrations, on_change=self._registration_changed)
         self.profiles = Table(connection, profiles)
         self._registrations = registrations
+        self._turns = Turns()
         self.sessions = Sessions(sessions)
 
     async def __aenter__(self) -> Self:
@@ -52,9 +56,10 @@ class Directory:
         entry = self.profiles.get(profile_key(path.org, path.chat))
         return None if entry is None else validate(Profile, decode(entry.value), what="profile")
 
-    def takers(self, conversation: Conversation, kind: Kind, *, sequence: int) -> tuple[Taker, ...]:
+    def takers(self, conversation: Conversation, kind: Kind, occasion: Occasion) -> tuple[Taker, ...]:
         """Who is registered for an event, under the kind that the fold judged."""
-        return self.registry.takers(conversation.path.org, conversation.subject(kind), sequence=sequence)
+        turn = partial(self._turns.take, sequence=occasion.sequence)
+        return self.registry.takers(conversation.path.org, conversation.subject(kind), occasion, turn)
 
     async def use_up(self, registration: Registration, *, sequence: int) -> None:
         """Mark a registration of one time as used by that event; it goes by itself when nothing can come again.

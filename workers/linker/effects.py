@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 
 import structlog
 
 from broker.codec import MSGPACK, decode, encode
 from broker.domain import headers as names
-from broker.domain.deliveries import default_feedback_action, owner_run, taker_run
+from broker.domain.deliveries import default_feedback_action, owner_run, taker_headers, taker_run
 from broker.domain.events import Linked, Unlinked, read_visitor
-from broker.domain.ids import ActionName, Stub
 from broker.domain.incoming import Visit
 from broker.domain.session import (
     AnnounceEnded,
@@ -38,6 +38,8 @@ from workers.linker.directory import Directory
 Ack = asyncio.Future[Stored]
 TRACEPARENT_CHARACTERS_MAX = 128
 """Well over the 55 of the standard; a longer one could make a run that the bus refuses."""
+
+NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 log = structlog.get_logger()
 
@@ -94,29 +96,43 @@ class Effects:
         profile_uuid = None if profile is None else profile.profile_uuid
         run = owner_run(path, visit.content, visit.payload, profile_uuid=profile_uuid)
         action = effect.feedback_action or default_feedback_action(path.channel)
-        return await self._deliver(effect.stub, action, run, conversation, original, by="link")
+        subject = DeliverySubject(path.org, effect.stub, action)
+        return await self._deliver(subject, run, conversation, original, key=f"link-{effect.stub}")
 
     async def _to_taker(
         self, effect: DeliverToTaker, conversation: Conversation, original: Original, visit: Visit | None
     ) -> list[Ack]:
-        registration = effect.taker.registration
+        taker, registration = effect.taker, effect.taker.registration
         assert visit is not None, "only what a visitor did is offered"  # noqa: S101 - the fold's promise
         if not registration.keep:
             await self._directory.use_up(registration, sequence=original.sequence)
-        run = taker_run(conversation.path.channel, effect.taker, visit.payload)
-        stub, action = registration.stub, registration.action
-        return await self._deliver(stub, action, run, conversation, original, by=registration.id)
+        run = taker_run(conversation.path.channel, taker, visit.payload)
+        subject = DeliverySubject(registration.org, registration.stub, registration.action)
+        more = taker_headers(taker, original.headers)
+        if taker.mechanism == "evb" and names.REPLY in original.headers and names.REPLY not in more:
+            log.warning("reply_ignored", session_id=conversation.log_id, sequence=original.sequence)
+        return await self._deliver(subject, run, conversation, original, key=taker.run_key, more=more)
 
     async def _deliver(
-        self, stub: Stub, action: ActionName, run: Body, conversation: Conversation, original: Original, *, by: str
+        self,
+        subject: DeliverySubject,
+        run: Body,
+        conversation: Conversation,
+        original: Original,
+        *,
+        key: str,
+        more: Mapping[str, str] = NO_HEADERS,
     ) -> list[Ack]:
-        """Publish one run. One that is too large concerns its own event alone, never the link that releases it."""
-        subject = DeliverySubject(conversation.path.org, stub, action)
+        """Publish one run; ``key`` tells it from the other runs of its event.
+
+        One that is too large concerns its own event alone, never the link that releases it.
+        """
         headers = {
-            names.MESSAGE_ID: f"{conversation.session}-{original.sequence}-{by}-{stub}",
+            names.MESSAGE_ID: f"{conversation.session}-{original.sequence}-{key}",
             names.CONTENT_TYPE: MSGPACK,
             names.CONVERSATION: conversation.prefix,
             names.EVENT: str(original.sequence),
+            **more,
         }
         trace = original.headers.get(names.TRACEPARENT)
         if trace and len(trace) <= TRACEPARENT_CHARACTERS_MAX:
@@ -126,7 +142,8 @@ class Effects:
         except BodyError as error:
             await self._dead_letters.keep_failed(original, error)
             return []
-        log.debug("delivery_published", session_id=conversation.log_id, stubref=str(stub), sequence=original.sequence)
+        stub = str(subject.stub)
+        log.debug("delivery_published", session_id=conversation.log_id, stubref=stub, sequence=original.sequence)
         return [await self._publisher.submit(str(subject), data, headers)]
 
     async def _linked(self, effect: AnnounceLinked, conversation: Conversation, *, now_ms: int) -> list[Ack]:

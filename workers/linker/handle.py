@@ -5,6 +5,7 @@ from __future__ import annotations
 import structlog
 
 from broker.domain.incoming import Incoming
+from broker.domain.registry import Occasion
 from broker.domain.session import DeliverToTaker, Limits, apply
 from broker.domain.subjects import Kind
 from broker.errors import BusError, ConflictError
@@ -57,7 +58,7 @@ class LinkAndRoute:
     async def _announce(self, incoming: Incoming, original: Original) -> None:
         """A session began: it has no state yet, so there is nothing to fold; whoever registered hears of it."""
         conversation = incoming.conversation
-        takers = self._directory.takers(conversation, Kind.INITIALIZE, sequence=original.sequence)
+        takers = self._directory.takers(conversation, Kind.INITIALIZE, _occasion(incoming, original))
         effects = [DeliverToTaker(taker, Kind.INITIALIZE) for taker in takers]
         await self._effects.carry_out(effects, conversation, original, incoming.visit)
 
@@ -67,10 +68,14 @@ class LinkAndRoute:
         profile = self._directory.profile(conversation.path)
         event = incoming.event(
             None if profile is None else profile.fallback,
-            lambda kind: self._directory.takers(conversation, kind, sequence=original.sequence),
+            lambda kind: self._directory.takers(conversation, kind, _occasion(incoming, original)),
         )
         new, effects = apply(state, event, sequence=original.sequence, at_ms=original.stored_at_ms, limits=self._limits)
         if new is state:
             return
         await self._effects.carry_out(effects, conversation, original, incoming.visit)
         await self._states.save(conversation, new, revision=revision, at_ms=original.stored_at_ms)
+
+
+def _occasion(incoming: Incoming, original: Original) -> Occasion:
+    return Occasion(original.sequence, original.stored_at_ms, incoming.emitted)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from broker.codec import EVENT_DEPTH_MAX, decode
+from broker.domain import headers as names
 from broker.domain.grammar import parse_conversation
 from broker.domain.incoming import Incoming, read_event, sender_of
+from broker.domain.registrations import mechanism_of
 from broker.domain.subjects import LINK_FACTS, Kind
 from broker.transport.pull import Delivery
 
@@ -29,7 +32,10 @@ def read(public_subject: str, data: bytes, headers: Mapping[str, str]) -> Incomi
         UndecodableBodyError: the body is neither msgpack nor JSON.
         InvalidBodyError: the body is not what the subject promises.
         NoSenderError: a link is wanted and nobody says for whom.
+        InvalidNameError: a mechanism is named that there is not.
     """
     subject = parse_conversation(public_subject)
     body = decode(data, depth_max=EVENT_DEPTH_MAX)
-    return read_event(subject, body, sender_of(body, headers))
+    incoming = read_event(subject, body, sender_of(body, headers))
+    mechanism = headers.get(names.MECHANISM)
+    return incoming if mechanism is None else replace(incoming, emitted=mechanism_of(mechanism))

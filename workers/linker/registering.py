@@ -12,7 +12,13 @@ from broker.codec import decode, encode
 from broker.domain.commands import Deregister, ListRegistrations
 from broker.domain.ids import OrgId, Stub
 from broker.domain.incoming import sender_of
-from broker.domain.registrations import Registration, RegistrationRecord, read_register, to_registration
+from broker.domain.registrations import (
+    NS_PER_MS,
+    Registration,
+    RegistrationRecord,
+    read_register,
+    to_registration,
+)
 from broker.domain.wire import Body, dump, validate
 from broker.errors import ConflictError, InvalidBodyError
 from broker.transport.records import Records
@@ -40,7 +46,8 @@ class Registering:
         sender = sender_of(body, headers)
         default_service = None if sender is None else sender.service
         stub = Stub.parse(wanted.trigger_stubaction.stubref, default_service=default_service)
-        made = RegistrationRecord(org=org, stub=str(stub), since=time.time_ns(), params=wanted)
+        now_ns = time.time_ns()
+        made = RegistrationRecord(org=org, stub=str(stub), since=now_ns, params=wanted, made_at_ms=now_ns // NS_PER_MS)
         record = await self._write(f"{org}.{wanted.uuid}", made)
         shadow = self._directory.registry.shadowing(to_registration(record))
         log.info("registration_made", registration_id=wanted.uuid, stubref=str(stub))

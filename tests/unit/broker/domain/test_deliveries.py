@@ -7,7 +7,8 @@ import pytest
 from broker.domain.deliveries import default_feedback_action, owner_run, taker_run
 from broker.domain.events import Delivery, read_visitor
 from broker.domain.ids import ActionName, ChatName, OrgId, Stub, channel_name
-from broker.domain.registrations import Registration, Taker
+from broker.domain.registrations import Registration
+from broker.domain.registry import Taker
 from broker.domain.subjects import ChatPath
 from broker.domain.wire import Body, validate
 
@@ -96,7 +97,7 @@ def test_check_09_a_taker_gets_the_event_under_heimdall_over_its_own_data() -> N
         since=1,
         wishes=(),
     )
-    body = taker_run(WEBCHAT, Taker(registration, "opened"), {"sessionuuid": S})
+    body = taker_run(WEBCHAT, Taker(registration, "opened", "evt"), {"sessionuuid": S})
     assert body == {
         "stubpost": {
             "message": "Somebody is here",

@@ -8,7 +8,8 @@ import pytest
 
 from broker.domain.deliveries import default_feedback_action
 from broker.domain.ids import ActionName, ChannelName, OrgId, Stub
-from broker.domain.registrations import Registration, Taker
+from broker.domain.registrations import Registration
+from broker.domain.registry import Taker
 from broker.domain.session import (
     MS_PER_HOUR,
     AnnounceEnded,
@@ -51,7 +52,7 @@ def taker(name: str) -> Taker:
         since=1,
         wishes=(),
     )
-    return Taker(registration, name)
+    return Taker(registration, name, "evt")
 
 
 FIRST_TAKER = taker("first")

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from broker.codec import decode, encode
 from broker.domain.expiry import ArmAgain, Due, NothingLeft, look
 from broker.domain.ids import ActionName, ChannelName, ChatName, OrgId, Stub
-from broker.domain.registrations import Registration, Taker
+from broker.domain.registrations import Registration
+from broker.domain.registry import Taker
 from broker.domain.session import (
     AnnounceEnded,
     AnnounceLinked,
@@ -40,7 +41,7 @@ PATH = ChatPath(ChannelName("webchat"), ORG, ChatName("draftshop"))
 LIMITS = Limits(timeout_hours_max=2, held_max=3, hold_ms_max=1_000)
 STUBS = [Stub.parse("demo.A"), Stub.parse("demo.B"), Stub.parse("desk.C")]
 TAKERS = tuple(
-    Taker(Registration(name, ORG, STUBS[0], ActionName("take"), "", {}, True, 1, ()), name)
+    Taker(Registration(name, ORG, STUBS[0], ActionName("take"), "", {}, True, 1, ()), name, "evt")
     for name in ("first", "second")
 )
 HOURS = [1e-9, 0.0001, 0.0002, 0.5, 1.0, 5.0]  # 0.0001 h are 360 ms
