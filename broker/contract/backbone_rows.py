@@ -80,7 +80,7 @@ def _due() -> Row:
         name="due timer",
         area="timers",
         template=f"{TIMERS}.due.partition.<partition>",
-        sample=str(DueSubject(7)),
+        sample=str(DueSubject(3)),
         publishers=("server",),
         consumers=("expiry",),
         stream="TIMERS",

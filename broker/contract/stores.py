@@ -21,6 +21,10 @@ BUCKET_NOTES = {
         "the state of each session with its link; an index by stub, which may lag",
     ),
     "REGISTRATIONS": ("`<org>.<uuid>`", "what stubs wait for"),
+    "LEASES": (
+        "`member.<group>.<member>`, `partition.<group>.<consumer>`",
+        "which process works on which consumer; a member's key expires when it is not renewed",
+    ),
     "PROFILES": ("`<org>.<chat>`", "which chats exist, how they look, which stub takes what no link takes"),
 }
 

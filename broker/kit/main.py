@@ -57,7 +57,13 @@ async def serve_until(service: Service, settings: ServiceSettings, backbone: Bac
     bus = ServiceBus(backbone.connection, backbone.publisher, org, service.name)
     taking = asyncio.Event()
     starting = asyncio.create_task(_start(service, bus, backbone, taking))
-    runs = Work(DELIVERIES, tuple(spec.name for spec in specs), HandleRun(service, bus), token_after("stubref"))
+    runs = Work(
+        DELIVERIES,
+        tuple(spec.name for spec in specs),
+        HandleRun(service, bus),
+        token_after("stubref"),
+        lease_s=settings.lease_s,
+    )
     try:
         await consume(backbone.connection, runs, backbone.dead_letters, stop, started=taking)
     finally:

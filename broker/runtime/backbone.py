@@ -55,5 +55,5 @@ async def open_backbone(settings: Settings, *, name: str) -> AsyncIterator[Backb
             partitions=settings.partitions,
             log_bytes_max=settings.log_bytes_max,
         )
-        timers = Timers(publisher, partitions=settings.partitions)
+        timers = Timers(publisher)
         yield Backbone(connection, publisher, DeadLetters(publisher), timers, asyncio.Event())

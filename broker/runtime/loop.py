@@ -7,26 +7,26 @@ import contextlib
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 
 import structlog
 from structlog.contextvars import bind_contextvars
 
 from broker.errors import BackboneError, BusError
 from broker.runtime.deadletters import DeadLetters, Original
-from broker.runtime.lanes import Lanes
-from broker.runtime.metrics import IN_HAND, RETRIED, SETTLED, TOOK
+from broker.runtime.metrics import RETRIED, SETTLED, TOOK
 from broker.runtime.retry import Retry, after_failure
+from broker.runtime.shares import Accept, Handling, Shares
 from broker.transport.connection import Connection
-from broker.transport.pull import Delivery, PullLoop
+from broker.transport.pull import Delivery
+from broker.transport.topology import group_of
 
-DRAIN_WAIT_S = 2.0
-"""How long a stopping worker finishes what it has begun; below every container's stop timeout."""
+LEASE_S = 2
 
 log = structlog.get_logger()
 
 Handle = Callable[[Original], Awaitable[None]]
 LaneOf = Callable[[Delivery], str]
-Accept = Callable[[Delivery], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +35,9 @@ class Work:
 
     ``handle`` may be called again for the same original, so it must be idempotent. A retryable error of ours is
     retried in place, with the lane behind it waiting; any other error makes a dead letter. What ``skip`` holds for
-    is acknowledged and nothing else. ``retaken`` is called with a number whenever a consumer is taken (again): in
-    between another process may have worked on the same lanes, so what is remembered of them may be old.
+    is acknowledged and nothing else. The consumers are shared out among all processes that work as the same
+    ``group``; a lane never spans two consumers. ``retaken`` is called with a consumer's name whenever that one is
+    taken (again): in between another process may have worked on its lanes, so what is remembered may be old.
     """
 
     stream: str
@@ -44,7 +45,13 @@ class Work:
     handle: Handle
     lane_of: LaneOf
     skip: Callable[[Delivery], bool] | None = None
-    retaken: Callable[[int], None] | None = None
+    retaken: Callable[[str], None] | None = None
+    lease_s: int = LEASE_S
+
+    @property
+    def group(self) -> str:
+        """The group, which the consumers' names begin with."""
+        return group_of(self.consumers[0])
 
 
 async def consume(
@@ -55,9 +62,10 @@ async def consume(
     *,
     started: asyncio.Event | None = None,
 ) -> None:
-    """Work until ``stop`` is set; what has begun then is finished, for two seconds at most.
+    """Work on this process's share of the consumers until ``stop`` is set; what has begun then is finished.
 
-    ``started`` is set once every consumer is taken: from then on the worker is ready.
+    ``started`` is set once the share is known and taken as far as it is free: from then on the worker is ready, be it
+    that the others hold everything.
 
     Raises:
         RequestRefusedError: one of the consumers does not exist.
@@ -65,24 +73,21 @@ async def consume(
         BusError: the server ended the connection for good, so the process should end as well.
     """
     settler = Settler(work.stream, work.handle, dead_letters)
-    lanes = Lanes(settler.settle, work.lane_of)
-    gauge = IN_HAND.labels(work.stream)
-    gauge.set_function(lambda: lanes.in_hand)
-    accept = lanes.accept if work.skip is None else _skipping(work.skip, lanes.accept)
-    loops = [PullLoop(connection, work.stream, consumer, accept, on_retake=work.retaken) for consumer in work.consumers]
+    handling = Handling(
+        work.stream,
+        settler.settle,
+        work.lane_of,
+        (lambda accept: accept) if work.skip is None else partial(_skipping, work.skip),
+        work.retaken,
+    )
+    shares = Shares(connection, work.group, work.consumers, handling, lease_s=work.lease_s)
     end_watch = connection.on_closed(stop.set)
     try:
-        await asyncio.gather(*(loop.start() for loop in loops))
-        log.info("consuming_started", stream=work.stream, consumers=len(loops))
-        if started is not None:
-            started.set()
-        await stop.wait()
+        await shares.keep(stop, started)
         if connection.closed:
             raise BusError("the NATS server ended the connection for good")
     finally:
         end_watch()
-        await asyncio.gather(*(loop.stop() for loop in loops))
-        await lanes.drain(DRAIN_WAIT_S)
 
 
 def _skipping(skip: Callable[[Delivery], bool], accept: Accept) -> Accept:

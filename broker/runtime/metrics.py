@@ -12,6 +12,7 @@ from prometheus_client import Counter, Gauge, Histogram, generate_latest
 SETTLED = Counter("heimdall_deliveries_settled", "Deliveries at their end, by outcome.", ["stream", "outcome"])
 RETRIED = Counter("heimdall_deliveries_retried", "Attempts that failed and were tried again.", ["stream"])
 IN_HAND = Gauge("heimdall_deliveries_in_hand", "Deliveries queued or running.", ["stream"])
+HELD = Gauge("heimdall_partitions_held", "Consumers that this process works on.", ["group"])
 TOOK = Histogram(
     "heimdall_delivery_seconds",
     "From the first attempt to the end of a delivery.",

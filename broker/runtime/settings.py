@@ -30,6 +30,9 @@ class Settings(BaseModel):
     log_bytes_max: int = Field(
         0, ge=0, description="Bytes that the log of conversations may take; above, publishers are refused. 0: the disk."
     )
+    lease_s: int = Field(
+        2, ge=1, le=60, description="Whole seconds after which the partitions of a silent process go to others."
+    )
     replicas: int = Field(1, ge=1, le=5, description="Copies of each stream: 1 on one server, 3 on a cluster.")
 
 

@@ -58,6 +58,7 @@ class Connection:
     def __init__(self, url: str) -> None:
         self.client = Client()
         self.url = redacted(url)
+        self.name = ""
         self._address = url
         self._answers = Answers()
         self._inbox = ""
@@ -175,8 +176,14 @@ class Connection:
             raise JetStreamMissingError(self.url) from error
         return api_answer(message, subject, self.url)
 
+    async def flush(self, wait_s: float = 1.0) -> None:
+        """Return when the server has read everything that was sent, or after ``wait_s``."""
+        with contextlib.suppress(NatsError, OSError):
+            await self.client.flush(timeout=wait_s)  # type: ignore[arg-type] # the float only goes to wait_for()
+
     async def open(self, name: str, wait_s: float) -> None:
         """Connect and check what we need of the server; see connect()."""
+        self.name = name
         prefix = "_INBOX_" + re.sub(r"[^A-Za-z0-9_-]", "_", name)
         opening = asyncio.create_task(
             self.client.connect(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -13,6 +14,7 @@ from broker.transport.connection import Connection
 from broker.transport.topology import (
     BUCKETS,
     PARTITIONS,
+    RETIRED_CONSUMERS,
     STREAMS,
     ConsumerSpec,
     bucket_configuration,
@@ -43,7 +45,7 @@ async def ensure(
     for bucket in BUCKETS:
         await ensure_bucket(connection, bucket, replicas=replicas)
     for stream, specs in consumers(partitions).items():
-        await ensure_consumers(connection, stream, specs)
+        await ensure_consumers(connection, stream, specs, retired=RETIRED_CONSUMERS.get(stream, ()))
 
 
 async def ensure_bucket(connection: Connection, bucket: str, *, replicas: int = 1) -> None:
@@ -51,9 +53,15 @@ async def ensure_bucket(connection: Connection, bucket: str, *, replicas: int = 
     await _ensure_stream(connection, bucket_configuration(bucket, replicas))
 
 
-async def ensure_consumers(connection: Connection, stream: str, specs: Iterable[ConsumerSpec]) -> None:
-    """Create these consumers, or bring them up to date; a consumer keeps its place."""
+async def ensure_consumers(
+    connection: Connection, stream: str, specs: Iterable[ConsumerSpec], *, retired: Iterable[str] = ()
+) -> None:
+    """Create these consumers, or bring them up to date; a consumer keeps its place. Retired ones are removed."""
     existing = await _consumers_of(connection, stream)
+    for name in existing.keys() & set(retired):
+        with contextlib.suppress(RequestRefusedError):  # somebody else has just removed it
+            await connection.ask(f"CONSUMER.DELETE.{stream}.{name}")
+        log.info("consumer_retired", stream=stream, consumer=name)
     for spec in specs:
         wanted = spec.configuration()
         found = existing.get(spec.name)

@@ -11,7 +11,7 @@ from nats.aio.msg import Msg
 from broker.errors import NoAnswerError
 from broker.transport.connection import Connection
 from broker.transport.keeper import Keeper
-from broker.transport.requests import Position, PullRequests, public_subject
+from broker.transport.requests import EXPIRES_S, Position, PullRequests, public_subject
 
 BATCH = 200
 """Must stay below the consumer's max_ack_pending."""
@@ -76,10 +76,12 @@ class PullLoop:
     everything above its acknowledgement floor comes again, in order. Without that, a message lost on the way comes
     after its successors, ack_wait later. ``on_retake`` is called with the generation before the reset.
 
+    ``expires_s`` is how long a request of a process that hangs still takes messages from the next owner.
+
     ``accept`` may block to slow the loop down; who needs more than ack_wait calls in_progress().
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the last two have a default that fits all but leased consumers
         self,
         connection: Connection,
         stream: str,
@@ -87,6 +89,7 @@ class PullLoop:
         accept: Callable[[Delivery], Awaitable[None]],
         *,
         batch: int = BATCH,
+        expires_s: float = EXPIRES_S,
         on_retake: Callable[[int], None] | None = None,
     ) -> None:
         self.connection = connection
@@ -95,6 +98,7 @@ class PullLoop:
         self._consumer = consumer
         self._accept = accept
         self._batch = batch
+        self._expires_s = expires_s
         self._on_retake = on_retake
         self._keeper = Keeper(connection, consumer, self._take)
 
@@ -125,7 +129,14 @@ class PullLoop:
         if self._on_retake is not None:
             self._on_retake(self.generation)
         await self._reset()
-        requests = PullRequests(self.connection, self._stream, self._consumer, self._received, batch=self._batch)
+        requests = PullRequests(
+            self.connection,
+            self._stream,
+            self._consumer,
+            self._received,
+            batch=self._batch,
+            expires_s=self._expires_s,
+        )
         await requests.open()
         return requests
 

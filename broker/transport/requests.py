@@ -51,12 +51,14 @@ class PullRequests:
         on_message: Callable[[Msg, Position], Awaitable[None]],
         *,
         batch: int,
+        expires_s: float = EXPIRES_S,
     ) -> None:
         self.lost = asyncio.Event()
         self._connection = connection
         self._next = f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{consumer}"
         self._on_message = on_message
         self._batch = batch
+        self._expires_s = expires_s
         self._open = 0
         self._consumer_sequence = 0
         self._busy = False
@@ -88,8 +90,8 @@ class PullRequests:
         wanted, self._open = self._batch - self._open, self._batch
         request = {
             "batch": wanted,
-            "expires": EXPIRES_S * SECOND_NS,
-            "idle_heartbeat": int(HEARTBEAT_S * SECOND_NS),
+            "expires": int(self._expires_s * SECOND_NS),
+            "idle_heartbeat": int(min(HEARTBEAT_S, self._expires_s / 2) * SECOND_NS),
         }
         await self._connection.publish(self._next, json.dumps(request).encode(), reply=self._inbox)
 

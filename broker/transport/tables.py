@@ -20,6 +20,8 @@ AGAIN_WAIT_S = 1.0
 class Table:
     """Every live key of one bucket. For buckets that grow with chats and registrations, never with sessions.
 
+    ``pattern`` (in NATS spelling) narrows it down to some keys.
+
     ``on_change`` is called with each key that changes and its value, None where it was removed. After each reconnect
     all of it is read anew: the server forgets a deletion after a minute, and a longer absence would miss it.
     """
@@ -30,11 +32,13 @@ class Table:
         records: Records,
         *,
         on_change: Callable[[str, bytes | None], None] | None = None,
+        pattern: str = ">",
     ) -> None:
         self.revision = 0
         self._connection = connection
         self._on_change = on_change
         self._records = records
+        self._pattern = pattern
         self._entries: dict[str, Entry] = {}
         self._changed = asyncio.Condition()
         self._seen: set[str] = set()
@@ -83,7 +87,7 @@ class Table:
             await self._changed.wait_for(lambda: self.revision >= revision)
 
     def _new_reader(self) -> LogReader:
-        stream, pattern = stream_of(self._records.bucket), f"$KV.{self._records.bucket}.>"
+        stream, pattern = stream_of(self._records.bucket), f"$KV.{self._records.bucket}.{self._pattern}"
         return LogReader(self._connection, stream, self._accept, filters=(pattern,), last_per_subject=True)
 
     async def _keep(self) -> None:

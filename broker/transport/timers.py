@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from broker.domain import headers as names
 from broker.domain.subjects import TIMERS, Conversation, DueSubject, TimerKind, partition_of
 from broker.transport.publisher import Publisher, Stored
+from broker.transport.topology import EXPIRY_PARTITIONS
 
 FIRED_TTL = "168h"
 """How long a firing waits for an expiry worker, as long as the log keeps what it is about."""
@@ -51,9 +52,8 @@ async def disarm(publisher: Publisher, subject: str) -> asyncio.Future[Stored]:
 class Timers:
     """The timers of conversations: at most one of each kind."""
 
-    def __init__(self, publisher: Publisher, *, partitions: int) -> None:
+    def __init__(self, publisher: Publisher) -> None:
         self._publisher = publisher
-        self._partitions = partitions
 
     async def arm(
         self, conversation: Conversation, kind: TimerKind, *, at_ms: int, epoch: int
@@ -63,7 +63,7 @@ class Timers:
             self._publisher,
             conversation.timer(kind),
             at_ms=at_ms,
-            partition=partition_of((conversation.session,), self._partitions),
+            partition=partition_of((conversation.session,), EXPIRY_PARTITIONS),
             headers={names.EPOCH: str(epoch)},
         )
 
@@ -77,7 +77,7 @@ class Timers:
             self._publisher,
             conversation.timer(kind),
             at_ms=at_ms,
-            partition=partition_of((conversation.session,), self._partitions),
+            partition=partition_of((conversation.session,), EXPIRY_PARTITIONS),
             headers={names.EPOCH: str(epoch), "Nats-Expected-Last-Subject-Sequence": "0"},
         )
         await ack

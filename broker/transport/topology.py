@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from broker.domain.subjects import DEADLETTERS, NOTIFICATIONS, STUBS, TIMERS
+from broker.domain.subjects import DEADLETTERS, NOTIFICATIONS, STUBS, TIMERS, DueSubject
 
 SECOND_NS = 1_000_000_000
 DAY_S = 86_400
@@ -13,6 +13,8 @@ DAY_S = 86_400
 PARTITIONS = 16
 SERVICE_PARTITIONS = 4
 """Of DELIVERIES, and so the consumers of one service: more would cost the server something on every message."""
+EXPIRY_PARTITIONS = 4
+"""Of what has fired, and so the expiry consumers."""
 
 ACK_WAIT_S = 30
 ACK_PENDING_MAX = 1_000
@@ -33,10 +35,12 @@ SESSIONS = "SESSIONS"
 STUBSESSIONS = "STUBSESSIONS"
 REGISTRATIONS = "REGISTRATIONS"
 PROFILES = "PROFILES"
-BUCKETS = (SESSIONS, STUBSESSIONS, REGISTRATIONS, PROFILES)
+LEASES = "LEASES"
+BUCKETS = (SESSIONS, STUBSESSIONS, REGISTRATIONS, PROFILES, LEASES)
 
-EXPIRY_CONSUMER = "expiry"
 LINKER_REST_CONSUMER = "linker-rest"
+RETIRED_CONSUMERS: Mapping[str, tuple[str, ...]] = {TIMER_STREAM: ("expiry",)}
+"""What earlier versions had, by stream: removed, so that the server keeps nothing for them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,12 +185,22 @@ def service_consumers(org: str, service: str) -> tuple[ConsumerSpec, ...]:
     )
 
 
+def expiry_consumers() -> tuple[ConsumerSpec, ...]:
+    """One per partition of what has fired."""
+    return tuple(ConsumerSpec(f"expiry-{number}", str(DueSubject(number))) for number in range(EXPIRY_PARTITIONS))
+
+
 def consumers(partitions: int = PARTITIONS) -> Mapping[str, tuple[ConsumerSpec, ...]]:
     """Every consumer that exists from the start, by stream."""
     return {
         CONVERSATIONS: linker_consumers(partitions),
-        TIMER_STREAM: (ConsumerSpec(EXPIRY_CONSUMER, f"{TIMERS}.due.>"),),
+        TIMER_STREAM: expiry_consumers(),
     }
+
+
+def group_of(consumer: str) -> str:
+    """Whose members share a consumer out with its siblings: its name without the part, as in ``linker-7``."""
+    return consumer.rpartition("-")[0] or consumer
 
 
 def _stream_defaults(name: str, subject: str, replicas: int) -> dict[str, object]:

@@ -8,7 +8,7 @@ from broker.runtime.backbone import Backbone
 from broker.runtime.loop import Work
 from broker.runtime.main import run_worker
 from broker.runtime.settings import Settings
-from broker.transport.topology import EXPIRY_CONSUMER, STUBSESSIONS, TIMER_STREAM
+from broker.transport.topology import STUBSESSIONS, TIMER_STREAM, expiry_consumers
 from workers.expiry.handle import LookAtLink, lane_of
 
 
@@ -16,10 +16,11 @@ class ExpirySettings(Settings):
     """The expiry worker has no settings of its own."""
 
 
-async def work(_settings: ExpirySettings, backbone: Backbone, stop: asyncio.Event) -> None:
+async def work(settings: ExpirySettings, backbone: Backbone, stop: asyncio.Event) -> None:
     """Look at the link of every timer that fires, until ``stop`` is set."""
     handle = LookAtLink(backbone.records(STUBSESSIONS), backbone.publisher, backbone.timers)
-    fired = Work(TIMER_STREAM, (EXPIRY_CONSUMER,), handle, lane_of)
+    consumers = tuple(spec.name for spec in expiry_consumers())
+    fired = Work(TIMER_STREAM, consumers, handle, lane_of, lease_s=settings.lease_s)
     await backbone.consume(fired, stop)
 
 

@@ -48,7 +48,16 @@ async def work(settings: LinkerSettings, backbone: Backbone, stop: asyncio.Event
     consumers = tuple(spec.name for spec in linker_consumers(settings.partitions))
     async with directory, serve_commands(backbone.connection, commands, name="heimdall-linker"):
         lane_of = token_after("sessionuuid")
-        await backbone.consume(Work(CONVERSATIONS, consumers, handle, lane_of, not_folded, remembered.forget_all), stop)
+        events = Work(
+            CONVERSATIONS,
+            consumers,
+            handle,
+            lane_of,
+            skip=not_folded,
+            retaken=remembered.forget_all,
+            lease_s=settings.lease_s,
+        )
+        await backbone.consume(events, stop)
 
 
 if __name__ == "__main__":

@@ -59,6 +59,6 @@ class States:
         """Read the session's state anew next time; whoever cannot tell whether a save succeeded calls this."""
         self._remembered.pop(session_key(conversation.path.org, conversation.session), None)
 
-    def forget_all(self, _generation: int) -> None:
+    def forget_all(self, _consumer: str) -> None:
         """Read every state anew: another linker may have had the sessions, and an old state decides wrongly."""
         self._remembered.clear()

@@ -11,7 +11,6 @@ from broker.domain.wire import dump
 from broker.runtime.embedded import EmbeddedServer
 from broker.transport.publisher import Publisher
 from broker.transport.timers import Timers
-from broker.transport.topology import PARTITIONS
 from tests.integration.cli.conftest import OTHER_SESSION, SESSION, Cli, conversation, started
 
 HOUR_MS = 3_600_000
@@ -19,7 +18,7 @@ HOUR_MS = 3_600_000
 
 @pytest.fixture
 def timers(publisher: Publisher) -> Timers:
-    return Timers(publisher, partitions=PARTITIONS)
+    return Timers(publisher)
 
 
 def now_ms() -> int:

@@ -26,5 +26,5 @@ async def test_a_linker_whose_consumer_was_taken_decides_by_what_another_wrote(
     state, revision = await theirs.load(conversation)
     await theirs.save(conversation, State(last_sequence=2), revision=revision, at_ms=0)
     assert (state, (await ours.load(conversation))[0]) == (State(last_sequence=1), State(last_sequence=1))
-    ours.forget_all(2)
+    ours.forget_all("linker-3")
     assert (await ours.load(conversation))[0] == State(last_sequence=2)

@@ -215,26 +215,23 @@ async def test_a_stop_finishes_what_runs_and_leaves_the_rest_to_the_next_start(
         await eventually(lambda: done[-2:] == [b"1", b"2"])  # the 0 may come again before its ack was read
 
 
-async def test_a_worker_is_told_when_another_may_have_worked_in_its_place(
-    connection: Connection, publisher: Publisher, consumer: str, org: str, eventually: Eventually
+async def test_a_worker_is_told_which_consumer_it_has_taken_and_that_another_may_have_had_it(
+    connection: Connection, publisher: Publisher, consumer: str, eventually: Eventually
 ) -> None:
-    stop, told, letters = asyncio.Event(), [list[int](), list[int]()], DeadLetters(publisher)
+    stops, told, letters = [asyncio.Event(), asyncio.Event()], [list[str](), list[str]()], DeadLetters(publisher)
 
     async def handle(_: Original) -> None:
         await asyncio.sleep(0)
 
     works = [Work(DELIVERIES, (consumer,), handle, token_after("stubref"), retaken=each.append) for each in told]
-    tasks = [asyncio.create_task(consume(connection, work, letters, stop)) for work in works]
-
-    async def both_again() -> bool:
-        await publisher.store(subject_of(org, "s"), b"")
-        return min(map(len, told)) > 1
-
-    try:
-        await eventually(both_again, within_s=10)
-    finally:
-        stop.set()
-        await asyncio.gather(*tasks)
+    first = asyncio.create_task(consume(connection, works[0], letters, stops[0]))
+    await eventually(lambda: told == [[consumer], []])
+    second = asyncio.create_task(consume(connection, works[1], letters, stops[1]))
+    stops[0].set()
+    await first
+    await eventually(lambda: told == [[consumer], [consumer]])
+    stops[1].set()
+    await second
 
 
 async def test_a_consumer_that_does_not_exist_ends_the_worker(connection: Connection, publisher: Publisher) -> None:

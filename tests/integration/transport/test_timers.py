@@ -96,7 +96,7 @@ def test_a_moment_is_written_in_utc_to_the_millisecond() -> None:
 async def test_after_a_firing_a_timer_is_armed_again_unless_somebody_has_set_one_since(
     publisher: Publisher, org: str, fired: list[StoredMessage], eventually: Eventually
 ) -> None:
-    timers = Timers(publisher, partitions=16)
+    timers = Timers(publisher)
     path = ChatPath(ChannelName("webchat"), OrgId(org), ChatName("draftshop"))
     conversation = path.conversation(SessionId(str(uuid4())))
     await (await timers.arm(conversation, "link", at_ms=now_ms() + 100, epoch=1))
