@@ -9,6 +9,7 @@ import typer
 from typer.exceptions import TyperException
 
 from broker.cli import chats, deadletters, dev, links, publish, registrations, stubs, subjects, tap, timers, worker
+from broker.cli.bench import commands as bench
 from broker.cli.reporting import quiet_logs
 from broker.cli.terminal import note
 from broker.errors import BackboneError
@@ -46,6 +47,7 @@ def begin(
 
 for _command in (dev, worker, tap, publish, links, timers, stubs, registrations):
     app.command(_command.NAME)(_command.command)
+app.add_typer(bench.app, name="bench")
 app.add_typer(chats.app, name="chats")
 app.add_typer(deadletters.app, name="deadletters")
 app.add_typer(subjects.app, name="subjects")

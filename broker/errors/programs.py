@@ -68,3 +68,21 @@ class NoLinkerError(BackboneError):
 
     def __init__(self, verb: str) -> None:
         super().__init__(f"no linker is there to answer {verb!r}: start one with 'heimdall worker linker'")
+
+
+class ProcessEndedError(BackboneError):
+    """A process that a benchmark needs is gone."""
+
+    code = "process_ended"
+
+    def __init__(self, name: str, status: int, *, said: str) -> None:
+        super().__init__(f"process {name} ended by itself with {status}; the last that it said: {shorten(said, 300)}")
+
+
+class NotMeasurableError(BackboneError):
+    """A benchmark cannot go on: what it waits for does not come."""
+
+    code = "not_measurable"
+
+    def __init__(self, what: str, *, found: int, expected: int) -> None:
+        super().__init__(f"{what}: found {found} of {expected}, and no more came; nothing can be measured")
