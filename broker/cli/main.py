@@ -8,7 +8,20 @@ from typing import Annotated
 import typer
 from typer.exceptions import TyperException
 
-from broker.cli import chats, deadletters, dev, links, publish, registrations, stubs, subjects, tap, timers, worker
+from broker.cli import (
+    chats,
+    deadletters,
+    dev,
+    links,
+    partitions,
+    publish,
+    registrations,
+    stubs,
+    subjects,
+    tap,
+    timers,
+    worker,
+)
 from broker.cli.bench import commands as bench
 from broker.cli.reporting import quiet_logs
 from broker.cli.terminal import note
@@ -45,7 +58,7 @@ def begin(
         raise typer.Exit
 
 
-for _command in (dev, worker, tap, publish, links, timers, stubs, registrations):
+for _command in (dev, worker, tap, publish, links, timers, partitions, stubs, registrations):
     app.command(_command.NAME)(_command.command)
 app.add_typer(bench.app, name="bench")
 app.add_typer(chats.app, name="chats")

@@ -57,7 +57,7 @@ async def ensure_consumers(
     connection: Connection, stream: str, specs: Iterable[ConsumerSpec], *, retired: Iterable[str] = ()
 ) -> None:
     """Create these consumers, or bring them up to date; a consumer keeps its place. Retired ones are removed."""
-    existing = await _consumers_of(connection, stream)
+    existing = {name: info["config"] for name, info in (await consumers_of(connection, stream)).items()}
     for name in existing.keys() & set(retired):
         with contextlib.suppress(RequestRefusedError):  # somebody else has just removed it
             await connection.ask(f"CONSUMER.DELETE.{stream}.{name}")
@@ -98,14 +98,14 @@ async def _stream_configuration(connection: Connection, name: str) -> dict[str, 
     return config
 
 
-async def _consumers_of(connection: Connection, stream: str) -> dict[str, dict[str, Any]]:
-    """Configuration by name; readers come and go in between, so a page may repeat or miss one of theirs."""
+async def consumers_of(connection: Connection, stream: str) -> dict[str, dict[str, Any]]:
+    """The server's information by name; readers come and go in between, so a page may repeat or miss one of theirs."""
     found: dict[str, dict[str, Any]] = {}
     offset = 0
     while True:
         page = await connection.ask(f"CONSUMER.LIST.{stream}", {"offset": offset})
         entries = page.get("consumers") or []
-        found.update((entry["name"], entry["config"]) for entry in entries)
+        found.update((entry["name"], entry) for entry in entries)
         offset += len(entries)
         if not entries or offset >= page["total"]:
             return found
