@@ -10,6 +10,7 @@ from rich.text import Text
 from broker.cli.bus import ask
 from broker.cli.options import DEMO_ORG, AsJson, NatsUrl, Org, nats_url_of, org_of
 from broker.cli.terminal import Terminal, note, one_line
+from broker.domain.ids import OrgId
 from broker.domain.wire import Body
 
 NAME = "registrations"
@@ -23,8 +24,7 @@ def command(org: Org = DEMO_ORG, *, as_json: AsJson = False, nats_url: NatsUrl =
     Example: heimdall registrations --json
     """
     checked = org_of(org)
-    reply = asyncio.run(ask(nats_url_of(nats_url), checked, "registrations", {}))
-    found = [item for item in reply.get("registrations", []) if isinstance(item, dict)]
+    found = asyncio.run(_all(nats_url_of(nats_url), checked))
     out = Terminal(as_json=as_json)
     if out.as_json:
         for registration in found:
@@ -38,6 +38,20 @@ def command(org: Org = DEMO_ORG, *, as_json: AsJson = False, nats_url: NatsUrl =
         for mechanism, pattern in _wishes(registration):
             out.row(Text.assemble((stub, "bold"), f"  {action}  ", (mechanism, "cyan"), (f"  {uuid}", "dim")))
             out.aside(pattern)
+        if (shadow := registration.get("shadowed_by")) is not None:
+            out.aside(f"stands behind the older 'cbh' {one_line(str(shadow))}")
+
+
+async def _all(url: str, org: OrgId) -> list[Body]:
+    """Page after page, until there is none."""
+    found: list[Body] = []
+    wanted: Body = {}
+    while True:
+        reply = await ask(url, org, "registrations", wanted)
+        found += [item for item in reply.get("registrations", []) if isinstance(item, dict)]
+        if (after := reply.get("next")) is None:
+            return found
+        wanted = {"after": after}
 
 
 def _wishes(registration: Body) -> list[tuple[str, str]]:

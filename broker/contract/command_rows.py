@@ -55,6 +55,8 @@ _SHOWN: Body = {
     "stub": str(STUB),
     "action": "create_stub",
     "keep": True,
+    "until_ms": None,
+    "shadowed_by": None,
     "events": {
         "first_message": {
             "mechanism": "cbh",
@@ -134,10 +136,14 @@ _ASKS = (
     ),
     _Asks(
         "registrations",
-        "The org's registrations, oldest first.",
+        "The org's registrations, or those of one stub, oldest first.",
         ListRegistrations,
-        {},
-        {"registrations": [_SHOWN]},
+        {"limit": 200},
+        {"registrations": [_SHOWN], "next": None},
+        remarks=(
+            "A page at most: ask again with `after` = `next` until that is null.",
+            "`shadowed_by` is the older `cbh` that takes events before this one; `until_ms` the end of a wait.",
+        ),
     ),
     _Asks(
         "notify",

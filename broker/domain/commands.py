@@ -7,13 +7,16 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from broker.domain.events import UUID, Label, StubName, Text
 from broker.domain.ids import Branch
 from broker.domain.wire import Wire
 
 TRANSCRIPT_EVENTS_MAX = 1_000
+REGISTRATIONS_MAX = 1_000
+REGISTRATION_PLACE = r"^[0-9]{1,20}\.[0-9a-f-]{36}$"
+"""A registration's place in the order, as ``next`` tells it: when it was made, and its uuid."""
 
 
 class Deregister(Wire):
@@ -23,7 +26,11 @@ class Deregister(Wire):
 
 
 class ListRegistrations(Wire):
-    """Verb ``registrations``: the org's registrations, oldest first."""
+    """Verb ``registrations``: the org's registrations, or those of one stub, oldest first, page by page."""
+
+    stub: StubName | None = None
+    after: Annotated[str, StringConstraints(pattern=REGISTRATION_PLACE)] | None = None
+    limit: Annotated[int, Field(ge=1, le=REGISTRATIONS_MAX)] = 200
 
 
 class ListLinks(Wire):

@@ -37,6 +37,7 @@ from broker.errors.conversations import (
     NameTakenError,
     NoSenderError,
     NotFoundError,
+    TooManyRegistrationsError,
     UnknownChatError,
     UnknownSessionError,
 )
@@ -115,6 +116,7 @@ __all__ = [
     "ServerUnreachableError",
     "SettingsError",
     "StreamFullError",
+    "TooManyRegistrationsError",
     "TopologyError",
     "UndecodableBodyError",
     "UnencodableBodyError",

@@ -64,3 +64,15 @@ class NotFoundError(BackboneError):
 
     def __init__(self, what: str) -> None:
         super().__init__(f"{what} was not found")
+
+
+class TooManyRegistrationsError(BackboneError):
+    """The org has as many registrations as it may have."""
+
+    code = "too_many_registrations"
+
+    def __init__(self, org: str, *, registrations_max: int) -> None:
+        super().__init__(
+            f"org {org} has {registrations_max} registrations, which is the most it may have: deregister some, "
+            "or raise HEIMDALL_LINKER_REGISTRATIONS_MAX"
+        )

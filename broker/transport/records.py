@@ -95,6 +95,17 @@ class Records:
                 return found
             after = page[-1].sequence
 
+    async def last_revision(self, prefix: str) -> int:
+        """The revision of the last change below ``prefix`` (whole tokens), a removal included; 0 where none is kept."""
+        wanted = {"last_by_subj": f"{self._put}{prefix}.>"}
+        try:
+            found = await self._connection.ask(f"STREAM.MSG.GET.{stream_of(self.bucket)}", wanted)
+        except RequestRefusedError as error:
+            if error.status == int(NOT_FOUND):
+                return 0
+            raise
+        return int(found["message"]["seq"])
+
     def entry(self, message: StoredMessage) -> Entry | None:
         """A stored message of this bucket as a live key, None where it removes one."""
         if any(name in message.headers for name in MARKERS):

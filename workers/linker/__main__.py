@@ -17,6 +17,7 @@ from workers.linker.commands import Commands
 from workers.linker.directory import Directory
 from workers.linker.effects import Effects
 from workers.linker.handle import LinkAndRoute
+from workers.linker.lapsing import Lapsing
 from workers.linker.queries import Queries
 from workers.linker.reading import not_folded
 from workers.linker.registering import Registering
@@ -29,6 +30,7 @@ class LinkerSettings(Settings):
     link_hours_max: float = Field(720.0, gt=0, le=8_784, description="Longer links are cut to this many hours.")
     held_max: int = Field(64, ge=1, le=1000, description="Messages of a session that wait for a first answer.")
     hold_s: float = Field(60.0, gt=0, description="How long they wait, in seconds; then they are dead letters.")
+    registrations_max: int = Field(20_000, ge=1, le=1_000_000, description="Registrations that one org may have.")
 
 
 async def work(settings: LinkerSettings, backbone: Backbone, stop: asyncio.Event) -> None:
@@ -43,10 +45,11 @@ async def work(settings: LinkerSettings, backbone: Backbone, stop: asyncio.Event
     remembered = States(states)
     handle = LinkAndRoute(directory, remembered, effects, limits)
     queries = Queries(backbone.connection, directory, states, settings.partitions)
-    registering = Registering(directory, registrations)
+    registering = Registering(directory, registrations, registrations_max=settings.registrations_max)
+    lapsing = Lapsing(directory, registrations, backbone.dead_letters)
     commands = Commands(directory, backbone.publisher, registering, profiles, queries)
     consumers = tuple(spec.name for spec in linker_consumers(settings.partitions))
-    async with directory, serve_commands(backbone.connection, commands, name="heimdall-linker"):
+    async with directory, lapsing.looking(), serve_commands(backbone.connection, commands, name="heimdall-linker"):
         lane_of = token_after("sessionuuid")
         events = Work(
             CONVERSATIONS,

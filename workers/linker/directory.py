@@ -22,6 +22,7 @@ from broker.transport.records import Records
 from broker.transport.tables import Table
 from workers.linker.sessions import Sessions
 from workers.linker.turns import Turns
+from workers.linker.waits import Waits
 
 USED_TTL_S = 8 * 86_400
 """A day more than the log keeps the event that used a registration."""
@@ -37,6 +38,7 @@ class Directory:
         self.registrations = Table(connection, registrations, on_change=self._registration_changed)
         self.profiles = Table(connection, profiles)
         self._registrations = registrations
+        self.waits = Waits()
         self._turns = Turns()
         self.sessions = Sessions(sessions)
 
@@ -91,6 +93,8 @@ class Directory:
             return
         try:
             record = validate(RegistrationRecord, decode(value), what="registration record")
-            self.registry.put(to_registration(record))
+            registration = to_registration(record)
+            self.registry.put(registration)
+            self.waits.put(registration)
         except BackboneError as error:
             log.error("registration_refused", registration_id=registration_id, error_code=error.code, error=str(error))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -20,12 +21,15 @@ from broker.domain.registrations import (
     to_registration,
 )
 from broker.domain.wire import Body, dump, validate
-from broker.errors import ConflictError, InvalidBodyError
+from broker.errors import ConflictError, InvalidBodyError, TooManyRegistrationsError
 from broker.transport.records import Records
 from workers.linker.directory import Directory
 
 CONFLICTS_MAX = 20
 """Somebody else writing the same registration this often within one command is a fault, not a race."""
+
+PAGE_BYTES_MAX = 800_000
+"""A page of a list ends here, so that any reply fits the bus; the longest registration takes a tenth of it."""
 
 log = structlog.get_logger()
 
@@ -33,9 +37,10 @@ log = structlog.get_logger()
 class Registering:
     """Writes the bucket; what is answered is true of this linker's own copy too when the answer goes out."""
 
-    def __init__(self, directory: Directory, registrations: Records) -> None:
+    def __init__(self, directory: Directory, registrations: Records, *, registrations_max: int) -> None:
         self._directory = directory
         self._records = registrations
+        self._registrations_max = registrations_max
 
     async def register(self, org: OrgId, body: Body, headers: Mapping[str, str]) -> Body:
         """Verb ``register``: the same uuid again replaces the registration, which keeps its place in the order."""
@@ -48,6 +53,7 @@ class Registering:
         stub = Stub.parse(wanted.trigger_stubaction.stubref, default_service=default_service)
         now_ns = time.time_ns()
         made = RegistrationRecord(org=org, stub=str(stub), since=now_ns, params=wanted, made_at_ms=now_ns // NS_PER_MS)
+        self._check_room(org, wanted.uuid)
         record = await self._write(f"{org}.{wanted.uuid}", made)
         shadow = self._directory.registry.shadowing(to_registration(record))
         log.info("registration_made", registration_id=wanted.uuid, stubref=str(stub))
@@ -62,15 +68,47 @@ class Registering:
         return {"removed": there}
 
     async def registrations(self, org: OrgId, body: Body, _headers: Mapping[str, str]) -> Body:
-        """Verb ``registrations``."""
-        validate(ListRegistrations, body, what="registrations")
-        return {"registrations": [_shown(found) for found in self._directory.registry.of_org(org)]}
+        """Verb ``registrations``: a page, and where the next one begins; the page ends early where it grows large."""
+        wanted = validate(ListRegistrations, body, what="registrations")
+        stub = None if wanted.stub is None else Stub.parse(wanted.stub)
+        after = (0, "") if wanted.after is None else _place(wanted.after)
+        await self._catch_up(org)
+        found = (one for one in self._directory.registry.of_org(org) if (one.since, one.id) > after)
+        shown, more = self._page([one for one in found if stub in (None, one.stub)], wanted.limit)
+        return {"registrations": shown, "next": more}
+
+    def _page(self, found: list[Registration], limit: int) -> tuple[list[Body], str | None]:
+        """As many as fit a reply, and the place of the last of them where there are more."""
+        shown: list[Body] = []
+        size_bytes = 0
+        for place, one in enumerate(found):
+            body = _shown(one, self._directory.registry.shadowing(one))
+            size_bytes += len(encode(body))
+            if shown and (len(shown) == limit or size_bytes > PAGE_BYTES_MAX):
+                last = found[place - 1]
+                return shown, f"{last.since}.{last.id}"
+            shown.append(body)
+        return shown, None
 
     async def remove_of(self, org: OrgId, stub: Stub) -> int:
         """Forget every registration that runs something on a stub; how many there were."""
+        await self._catch_up(org)
         keys = tuple(f"{org}.{found.id}" for found in self._directory.registry.of_org(org) if found.stub == stub)
         await self._remove(keys)
         return len(keys)
+
+    def _check_room(self, org: OrgId, registration_id: str) -> None:
+        """What the org has already may be replaced; linkers that register at once may go over the bound by a few."""
+        registry = self._directory.registry
+        before = registry.get(org, registration_id)
+        if (before is None or not before.live) and registry.count(org) >= self._registrations_max:
+            raise TooManyRegistrationsError(org, registrations_max=self._registrations_max)
+
+    async def _catch_up(self, org: OrgId) -> None:
+        """See that our own copy has what other linkers were told before now."""
+        revision = await self._records.last_revision(org)
+        with contextlib.suppress(TimeoutError):
+            await self._directory.registrations.wait_for(revision)
 
     async def _write(self, key: str, made: RegistrationRecord) -> RegistrationRecord:
         """Store it in the place of the one before, if there is one, and see that our own copy has it."""
@@ -98,13 +136,21 @@ def _since(value: bytes) -> int:
     return validate(RegistrationRecord, decode(value), what="registration").since
 
 
-def _shown(found: Registration) -> Body:
+def _place(text: str) -> tuple[int, str]:
+    """A place in the order, as ``next`` told it."""
+    since, _, registration_id = text.partition(".")
+    return int(since), registration_id
+
+
+def _shown(found: Registration, shadow: Registration | None) -> Body:
     """A registration as a list shows it."""
     return {
         "uuid": found.id,
         "stub": str(found.stub),
         "action": found.action,
         "keep": found.keep,
+        "until_ms": found.until_ms,
+        "shadowed_by": None if shadow is None else shadow.id,
         "events": {
             wish.event: {"mechanism": wish.mechanism, "patterns": [str(form) for form in wish.forms]}
             for wish in found.wishes
