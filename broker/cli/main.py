@@ -12,6 +12,7 @@ from broker.cli import (
     chats,
     deadletters,
     dev,
+    explain,
     links,
     partitions,
     publish,
@@ -58,7 +59,7 @@ def begin(
         raise typer.Exit
 
 
-for _command in (dev, worker, tap, publish, links, timers, partitions, stubs, registrations):
+for _command in (dev, worker, tap, explain, publish, links, timers, partitions, stubs, registrations):
     app.command(_command.NAME)(_command.command)
 app.add_typer(bench.app, name="bench")
 app.add_typer(chats.app, name="chats")

@@ -86,3 +86,41 @@ class NotMeasurableError(BackboneError):
 
     def __init__(self, what: str, *, found: int, expected: int) -> None:
         super().__init__(f"{what}: found {found} of {expected}, and no more came; nothing can be measured")
+
+
+class EventGoneError(BackboneError):
+    """The log holds no event of that sequence, any more or yet."""
+
+    code = "event_gone"
+
+    def __init__(self, sequence: int, *, first: int, last: int) -> None:
+        if last < first:
+            problem = "the log is empty"
+        elif sequence < first:
+            problem = f"it is gone: the log begins at {first} now"
+        elif sequence > last:
+            problem = f"it has not come yet: the log ends at {last}"
+        else:
+            problem = f"it was removed from the log, which holds {first} to {last}"
+        super().__init__(f"no event {sequence}: {problem}")
+
+
+class EventNotFoundError(BackboneError):
+    """No event with that id was found where it was looked for."""
+
+    code = "event_not_found"
+
+    def __init__(self, event_id: str, *, searched: int, back_to: str) -> None:
+        super().__init__(
+            f"no event with id {shorten(event_id)!r} among the newest {searched:,} of the log ({back_to}): "
+            "search further with --search or --since, or give its sequence as 'heimdall tap' shows it"
+        )
+
+
+class NoCauseError(BackboneError):
+    """A run or a dead letter that no event of the log has caused."""
+
+    code = "no_cause"
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"{what} was caused by no event of the log, so there is nothing to explain")

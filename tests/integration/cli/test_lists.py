@@ -171,6 +171,7 @@ async def test_a_pattern_lists_what_it_reaches(cli: Cli, org: str) -> None:
         "worker",
         "tap",
         "publish",
+        "explain",
         "links",
         "timers",
         "stubs",
