@@ -36,8 +36,8 @@ class EmbeddedServer:
         self.port = port
         self.url = f"nats://{LOOPBACK}:{port}"
         # Whoever else sits on the port answers as well: only this name says that it is ours.
-        self._name = f"heimdall-{uuid4()}"
-        self._configuration = f'server_name: "{self._name}"\n{configuration}'
+        self.name = f"heimdall-{uuid4()}"
+        self._configuration = f'server_name: "{self.name}"\n{configuration}'
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -61,7 +61,7 @@ class EmbeddedServer:
         path.write_text(self._configuration, encoding="utf-8")
         self._process = process = _spawn(path)
         deadline = asyncio.get_running_loop().time() + START_WAIT_S
-        while not await _answers(self.port, self._name):
+        while not await _answers(self.port, self.name):
             if process.poll() is not None:
                 raise ServerFailedError(self._last_log_line() or f"it ended with {process.returncode}")
             if asyncio.get_running_loop().time() > deadline:
@@ -107,8 +107,8 @@ async def nats_server(
     It syncs to disk at the server's own default interval, and dies with this process, however that ends (Linux).
     """
     chosen = port or free_port()
-    configuration = _configuration(data_dir, chosen, jetstream=jetstream) + extra_configuration
-    server = EmbeddedServer(data_dir, chosen, configuration)
+    written = configuration(data_dir, chosen, jetstream=jetstream) + extra_configuration
+    server = EmbeddedServer(data_dir, chosen, written)
     try:
         await server.start()
         yield server
@@ -125,6 +125,16 @@ def free_port(preferred: int = 0) -> int:
             probe.bind((LOOPBACK, candidate))
             return int(probe.getsockname()[1])
     raise ServerFailedError("no free port on loopback")
+
+
+def free_ports(count: int) -> list[int]:
+    """So many different ports that nobody on loopback has now."""
+    with contextlib.ExitStack() as probes:
+        sockets = [probes.enter_context(socket.socket()) for _ in range(count)]
+        for probe in sockets:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((LOOPBACK, 0))
+        return [int(probe.getsockname()[1]) for probe in sockets]
 
 
 def _spawn(configuration_path: Path) -> subprocess.Popen[bytes]:
@@ -156,7 +166,8 @@ def die_with_parent(number: signal.Signals = signal.SIGTERM) -> Callable[[], Non
     return ask_for_signal
 
 
-def _configuration(data_dir: Path, port: int, *, jetstream: bool) -> str:
+def configuration(data_dir: Path, port: int, *, jetstream: bool) -> str:
+    """What every server of ours is told, as its configuration file says it."""
     lines = [
         f'listen: "{LOOPBACK}:{port}"',
         f"max_payload: {PAYLOAD_BYTES_MAX}",
