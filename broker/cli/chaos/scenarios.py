@@ -34,8 +34,8 @@ class Scenario:
     """How long a killed server stays away."""
     hold_s: float = 4.0
     demo_link_hours: float = 0.0006
-    linkers: int = 1
-    expiry_workers: int = 1
+    linkers: int = 2
+    expiry_workers: int = 2
 
 
 SCENARIOS = (
