@@ -8,13 +8,15 @@ class BackboneError(Exception):
 
     ``code`` is the word used in logs, dead letters, command replies and tests; ``retryable`` says whether the
     same attempt may succeed later without anyone changing anything. ``retry_after_s`` is the least wait that somebody
-    asked for; ``attempts_max`` a bound of this error's own, None for that of its kind.
+    asked for; ``attempts_max`` a bound of this error's own, None for that of its kind; ``attempts`` how often it was
+    tried, where the error knows better than the process that met it last.
     """
 
     code = "backbone"
     retryable = False
     retry_after_s = 0.0
     attempts_max: int | None = None
+    attempts: int | None = None
 
 
 def shorten(text: str, characters_max: int = 80) -> str:

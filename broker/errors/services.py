@@ -33,13 +33,48 @@ class UnknownStubError(BackboneError):
         super().__init__(f"service has no stub {stub}: it was never created, or its record was removed")
 
 
+class StubClosedError(BackboneError):
+    """A run for a stub that has closed."""
+
+    code = "stub_closed"
+
+    def __init__(self, stub: str) -> None:
+        super().__init__(f"stub {stub} has closed: it runs nothing any more")
+
+
 class ActionMissingError(BackboneError):
-    """The stub's context has no such action, nor the default one.
+    """The stub's context has no such action in its state, nor the default one.
 
     Source: specs/stubber-webchat.md section 5.2 (``action_not_in_state``).
     """
 
     code = "action_not_in_state"
 
-    def __init__(self, action: str, *, stub: str, context: str) -> None:
-        super().__init__(f"stub {stub} has no action {action!r} in context {context!r}")
+    def __init__(self, action: str, *, stub: str, context: str, state: str) -> None:
+        super().__init__(f"stub {stub} has no action {action!r} in context {context!r} and state {state!r}")
+
+
+class RunTimedOutError(BackboneError):
+    """An action did not finish within its time limit, time and again."""
+
+    code = "run_timed_out"
+    retryable = True
+
+    def __init__(self, action: str, *, stub: str, limit_s: float, attempts_max: int) -> None:
+        super().__init__(
+            f"action {action!r} of stub {stub} did not finish within {limit_s:g} s: make it quicker, or allow it more "
+            "time by HEIMDALL_<SERVICE>_RUN_LIMIT_S or the registration's timeout_seconds"
+        )
+        self.attempts_max = attempts_max
+
+
+class RunAbandonedError(BackboneError):
+    """A run was begun time and again, and the process that ran it ended each time."""
+
+    code = "run_abandoned"
+
+    def __init__(self, action: str, *, stub: str, attempts: int) -> None:
+        super().__init__(
+            f"action {action!r} of stub {stub} was begun {attempts} times and its process ended or hung each time"
+        )
+        self.attempts = attempts

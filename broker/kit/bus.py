@@ -15,7 +15,9 @@ from broker.kit.records import StubRecord, stub_key, stubs_bucket
 from broker.transport.commands import request_command
 from broker.transport.connection import Connection
 from broker.transport.publisher import Publisher
+from broker.transport.reader import last_sequence
 from broker.transport.records import Records
+from broker.transport.topology import DELIVERIES
 
 COMMAND_WAIT_S = 10.0
 
@@ -37,9 +39,9 @@ class ServiceBus:
             return None, found.revision
         return validate(StubRecord, decode(found.value), what="stub record"), found.revision
 
-    async def save(self, stub: Stub, record: StubRecord, *, revision: int) -> None:
-        """Keep the record if nobody else wrote it since it was loaded; ConflictError if somebody did."""
-        await self._stubs.write(stub_key(self.org, stub.ref), encode(dump(record)), revision=revision)
+    async def save(self, stub: Stub, record: StubRecord, *, revision: int) -> int:
+        """Keep the record, and its new revision, if nobody else wrote it since; ConflictError if somebody did."""
+        return await self._stubs.write(stub_key(self.org, stub.ref), encode(dump(record)), revision=revision)
 
     async def create(self, stub: Stub, record: StubRecord) -> None:
         """Keep a new stub's record; one that is there already stays as it is."""
@@ -80,6 +82,14 @@ class ServiceBus:
         if conversation is not None:
             headers[names.CONVERSATION] = conversation.prefix
         return await self._publisher.submit(str(DeliverySubject(self.org, stub, action)), encode(run), headers)
+
+    async def answer(self, inbox: str, body: Body) -> None:
+        """Tell whoever waits at an inbox; nobody minds if it is gone."""
+        await self._connection.publish(inbox, encode(body), headers={names.CONTENT_TYPE: MSGPACK})
+
+    async def last_run(self) -> int:
+        """The last sequence of DELIVERIES."""
+        return await last_sequence(self._connection, DELIVERIES)
 
     async def command(self, verb: Verb, body: Body, *, sender: Stub | None = None) -> Body:
         """Ask the backbone.

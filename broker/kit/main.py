@@ -11,9 +11,11 @@ from pydantic import Field
 
 from broker.domain.ids import org_id
 from broker.errors import BackboneError
+from broker.kit.attempts import ATTEMPTS_MAX
 from broker.kit.bus import ServiceBus
+from broker.kit.handling import RUN_LIMIT_S, RUN_LIMIT_S_MAX, Bounds, HandleRun
 from broker.kit.records import stubs_bucket
-from broker.kit.service import HandleRun, Service
+from broker.kit.service import Service
 from broker.runtime.backbone import Backbone
 from broker.runtime.loop import Work, consume, token_after, where
 from broker.runtime.main import run_worker
@@ -34,6 +36,12 @@ class ServiceSettings(Settings):
     """What a service reads beside the common settings; a program may add its own in a subclass."""
 
     org: str = Field(DEMO_ORG, description="Uuid of the org that the service works for.")
+    run_limit_s: float = Field(
+        RUN_LIMIT_S, gt=0, le=RUN_LIMIT_S_MAX, description="Seconds that a run may take, unless it says so itself."
+    )
+    run_attempts_max: int = Field(
+        ATTEMPTS_MAX, ge=1, le=100, description="How often a run that does not finish is tried; then: dead letter."
+    )
 
 
 P = TypeVar("P", bound=ServiceSettings)
@@ -57,11 +65,13 @@ async def serve_until(service: Service, settings: ServiceSettings, backbone: Bac
     bus = ServiceBus(backbone.connection, backbone.publisher, org, service.name)
     taking = asyncio.Event()
     starting = asyncio.create_task(_start(service, bus, backbone, taking))
+    handle = HandleRun(service, bus, Bounds(settings.run_limit_s, settings.run_attempts_max))
     runs = Work(
         DELIVERIES,
         tuple(spec.name for spec in specs),
-        HandleRun(service, bus),
+        handle,
         token_after("stubref"),
+        retaken=handle.attempts.retaken,
         lease_s=settings.lease_s,
     )
     try:

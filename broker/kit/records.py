@@ -21,7 +21,8 @@ class StubRecord(Wire):
     """Value in bucket ``STUBS_<service>``, key ``<org>.<stubref>``.
 
     ``data`` holds what the stub knows; each run's data is laid over it. ``last_sequence`` is the last run applied.
-    ``conversation`` is the prefix of the conversation that the stub heard of last.
+    ``conversation`` is the prefix of the conversation that the stub heard of last. ``begun_sequence`` is a run that
+    was begun ``begun_count`` times, by one process after another, and is not finished yet.
     """
 
     stubref: StubName
@@ -32,6 +33,9 @@ class StubRecord(Wire):
     created_at_ms: int
     last_sequence: int = 0
     conversation: str | None = None
+    closed: bool = False
+    begun_sequence: int = 0
+    begun_count: int = 0
 
     @property
     def heard_of(self) -> Conversation | None:

@@ -201,6 +201,8 @@ class Run:
             "state": self.state,
             "last_sequence": max(self._cause.sequence, self._record.last_sequence),
             "conversation": None if conversation is None else conversation.prefix,
+            "begun_sequence": 0,
+            "begun_count": 0,
         }
         return validate(StubRecord, decode(encode(kept)), what="stub record")
 

@@ -3,28 +3,31 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
 
-import structlog
-
-from broker.codec import decode
-from broker.domain import headers as names
 from broker.domain.deliveries import default_feedback_action
 from broker.domain.events import TIMEOUT_HOURS_DEFAULT
-from broker.domain.events import Delivery as DeliveryBody
-from broker.domain.grammar import parse_conversation_prefix, parse_subject
 from broker.domain.ids import ActionName, Branch, Stub, action_name, service_name, stubref
-from broker.domain.subjects import Conversation, DeliverySubject
-from broker.domain.wire import validate
-from broker.errors import ActionMissingError, InvalidSubjectError, UnknownStubError
+from broker.domain.subjects import Conversation
+from broker.errors import UnknownStubError
 from broker.kit.bus import ServiceBus
 from broker.kit.records import StubRecord
 from broker.kit.run import Cause, Run
-from broker.runtime.deadletters import Original
 
-Action = Callable[[Run], Awaitable[None]]
+Action = Callable[[Run], Awaitable[object]]
+"""What an action returns is its result: it goes to whoever asked for it, and to nobody else."""
 
-log = structlog.get_logger()
+
+@dataclass(frozen=True, slots=True)
+class _Offered:
+    """An action, and the states of its stub that it may be run in; None: any."""
+
+    function: Action
+    states: frozenset[str] | None
+
+    def allows(self, state: str) -> bool:
+        return self.states is None or state in self.states
 
 
 class Service:
@@ -40,14 +43,21 @@ class Service:
         self.name = service_name(name)
         self.branch: Branch = branch
         self.link_hours = link_hours
-        self._actions: dict[tuple[str, ActionName], Action] = {}
+        self._actions: dict[tuple[str, ActionName], list[_Offered]] = {}
         self._starts: dict[str, Action] = {}
 
-    def action(self, name: str, *, context: str = "default") -> Callable[[Action], Action]:
-        """Run the decorated function for an action of the stubs in a context."""
+    def action(
+        self, name: str, *, context: str = "default", states: Iterable[str] | None = None
+    ) -> Callable[[Action], Action]:
+        """Run the decorated function for an action of the stubs in a context.
+
+        ``states``: only while ``run.state`` was one of these when the stub's last run ended. The same action may have
+        a function for each state; of several that fit, the one that was decorated last runs.
+        """
 
         def register(function: Action) -> Action:
-            self._actions[context, action_name(name)] = function
+            allowed = None if states is None else frozenset(states)
+            self._actions.setdefault((context, action_name(name)), []).insert(0, _Offered(function, allowed))
             return function
 
         return register
@@ -76,65 +86,18 @@ class Service:
             await function(run)
             await bus.save(stub, await run.finish(), revision=revision)
 
-    def function(self, context: str, action: ActionName, conversation: Conversation | None) -> Action | None:
-        """What runs for an action in a context; a feedback action that is missing falls back to the default one.
+    def function(
+        self, context: str, state: str, action: ActionName, conversation: Conversation | None
+    ) -> Action | None:
+        """What runs for an action; a feedback action that is missing or barred falls back to the default one.
 
         Source: specs/stubber-webchat.md section 9.2, decision 9.
         """
-        found = self._actions.get((context, action))
+        found = self._offered(context, state, action)
         if found is not None or conversation is None or action == "_create":
             return found
-        return self._actions.get((context, default_feedback_action(conversation.path.channel)))
+        return self._offered(context, state, default_feedback_action(conversation.path.channel))
 
-
-class HandleRun:
-    """Runs one delivery: what it publishes first, the stub's record second, the acknowledgement last."""
-
-    def __init__(self, service: Service, bus: ServiceBus) -> None:
-        self._service = service
-        self._bus = bus
-
-    async def __call__(self, original: Original) -> None:
-        """Handle one run.
-
-        Raises:
-            BackboneError: the run cannot be taken (``retryable`` false), or not now.
-        """
-        subject, cause = _read(original)
-        record, revision = await self._bus.load(subject.stub)
-        if record is None:
-            raise UnknownStubError(str(subject.stub))
-        if original.sequence <= record.last_sequence:
-            log.debug("run_seen_before", stubref=str(subject.stub), sequence=original.sequence)
-            return
-        function = self._service.function(record.context, subject.action, cause.conversation)
-        if function is None:
-            raise ActionMissingError(subject.action, stub=str(subject.stub), context=record.context)
-        run = Run(self._bus, subject.stub, record, cause)
-        await function(run)
-        await self._bus.save(subject.stub, await run.finish(), revision=revision)
-        log.info("run_finished", stubref=str(subject.stub), action=subject.action, sequence=original.sequence)
-
-
-def _read(original: Original) -> tuple[DeliverySubject, Cause]:
-    """The run that a stored message asks for."""
-    subject = parse_subject(original.subject)
-    if not isinstance(subject, DeliverySubject):
-        raise InvalidSubjectError(original.subject, problem="expected a run for a stub")
-    post = validate(DeliveryBody, decode(original.data), what="run").stubpost
-    prefix = original.headers.get(names.CONVERSATION)
-    conversation = None if prefix is None else parse_conversation_prefix(prefix)
-    if conversation is not None and conversation.path.org != subject.org:
-        raise InvalidSubjectError(prefix or "", problem=f"a run of org {subject.org} cannot be about it")
-    # Ids begin with something that an outsider cannot guess, so nobody can have them taken for duplicates.
-    secret = subject.stub.ref if conversation is None else conversation.session
-    cause = Cause(
-        id=f"{secret}-run-{original.sequence}",
-        action=subject.action,
-        sequence=original.sequence,
-        at_ms=original.stored_at_ms,
-        message=post.message,
-        data=dict(post.data),
-        conversation=conversation,
-    )
-    return subject, cause
+    def _offered(self, context: str, state: str, action: ActionName) -> Action | None:
+        offered = self._actions.get((context, action), ())
+        return next((one.function for one in offered if one.allows(state)), None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 
@@ -87,6 +87,8 @@ class DeadLetters:
     async def keep_failed(self, original: Original, error: BaseException) -> None:
         """Keep what a handler could not take; an error of ours says why, any other is a fault of the program."""
         if isinstance(error, BackboneError):
+            if error.attempts is not None:
+                original = replace(original, attempts=error.attempts)
             await self.keep(original, code=error.code, detail=str(error))
         else:
             await self.keep(original, code="worker_fault", detail=f"the worker failed with {type(error).__name__}")

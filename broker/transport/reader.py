@@ -187,6 +187,12 @@ async def read_one(connection: Connection, stream: str, sequence: int) -> Stored
     return _stored(subject, await connection.request(subject, json.dumps({"seq": sequence}).encode()))
 
 
+async def last_sequence(connection: Connection, stream: str) -> int:
+    """The sequence of the last message that the stream took, 0 if none."""
+    answer = await connection.ask(f"STREAM.INFO.{stream}")
+    return int(answer["state"]["last_seq"])
+
+
 async def _read_pattern(
     connection: Connection, stream: str, pattern: str, begin: Mapping[str, object], limit: int
 ) -> list[StoredMessage]:

@@ -12,8 +12,8 @@ from broker.domain.ids import ActionName, OrgId, Stub, stubref
 from broker.domain.subjects import DeliverySubject
 from broker.errors import BodyError
 from broker.kit.bus import ServiceBus
+from broker.kit.handling import HandleRun
 from broker.kit.records import StubRecord, stubs_bucket
-from broker.kit.service import HandleRun
 from broker.runtime.deadletters import Original
 from broker.transport.connection import Connection
 from broker.transport.ensure import ensure_bucket
