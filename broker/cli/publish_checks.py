@@ -16,6 +16,7 @@ from broker.domain.commands import (
     ReadTranscript,
     ShowSession,
 )
+from broker.domain.emitting import read_emit
 from broker.domain.events import Delivery, Receipt, sender_in
 from broker.domain.ids import Stub
 from broker.domain.incoming import read_event
@@ -130,10 +131,16 @@ def _check_command(subject: CommandSubject, body: Body, sender: Stub | None) -> 
     if (model := _PLAIN_COMMANDS.get(subject.verb)) is not None:
         validate(model, body, what=subject.verb)
     elif subject.verb == "register":
-        params = body.get("params")
-        read_register(params if isinstance(params, dict) else {}, org=subject.org)
+        read_register(_params(body), org=subject.org)
+    elif subject.verb == "emit":
+        read_emit(_params(body), org=subject.org)
     elif subject.verb == "linkset":
         _require(sender, when=sender is None and "stubref" not in str(body))
+
+
+def _params(body: Body) -> Body:
+    params = body.get("params")
+    return params if isinstance(params, dict) else {}
 
 
 def _require(sender: Stub | None, *, when: bool) -> None:

@@ -15,6 +15,7 @@ from broker.domain.commands import (
     ReadTranscript,
     ShowSession,
 )
+from broker.domain.emitting import EmitParams
 from broker.domain.events import ManageLink, notification_model
 from broker.domain.registrations import RegisterParams
 from broker.domain.subjects import COMMANDS, CommandSubject, Kind, Verb
@@ -35,6 +36,14 @@ _REGISTER: Body = {
             }
         },
         "trigger_stubaction": {"action_name": "create_stub", "stubref": str(STUB), "message": "Somebody writes"},
+    },
+}
+_EMIT: Body = {
+    "tasktype": "heimdall_emit",
+    "params": {
+        "path": SAMPLE.subject(Kind.NOTICE),
+        "mechanism": "evt",
+        "data": {"webchat": {"sessionuuid": SESSION, "webchat_control_event": {"action": "paid", "order": "A-17"}}},
     },
 }
 _LINK: Body = {
@@ -143,6 +152,28 @@ _ASKS = (
         remarks=(
             "A page at most: ask again with `after` = `next` until that is null.",
             "`shadowed_by` is the older `cbh` that takes events before this one; `until_ms` the end of a wait.",
+        ),
+    ),
+    _Asks(
+        "emit",
+        "Says what a visitor did, on a path that the asker names: stored as any event of a conversation.",
+        EmitParams,
+        _EMIT,
+        {
+            "emitted": [
+                {"path": SAMPLE.subject(Kind.NOTICE), "mechanism": "evt", "sequence": 1213, "duplicate": False},
+            ]
+        },
+        inside=("params",),
+        remarks=(
+            "`data` is what lies in `heimdall` of the event; it is checked as an adapter's event is.",
+            "A path with a wildcard is refused, and so is one of another org, or where no visitor's event goes.",
+            "As with any event of a visitor, registrations hear of it only while nobody is linked.",
+            (
+                "With `evb` the header `Heimdall-Reply` of the request names the inbox that waits for the results, see "
+                "the runs for a stub."
+            ),
+            "Several paths are stored in their order; all are checked before the first is stored.",
         ),
     ),
     _Asks(

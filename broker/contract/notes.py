@@ -80,6 +80,10 @@ NOTES: dict[str, str] = {
     "events.<label>.timeout_seconds": (
         "With `remove`: how long to wait, an hour if absent. With `keep`: how long one run may take."
     ),
+    "path": "Where to emit: a subject of a visitor's event, without wildcards.",
+    "path_strings": "Several at once, each `<mechanism>|<path>`; then `path` and `mechanism` are not read.",
+    "mechanism": "Which registrations hear of it: `*` all, else those of that mechanism and of `*`.",
+    "data": 'The event, under its channel: `{"webchat": {…}}`.',
     "trigger_stubaction": "What runs.",
     "trigger_stubaction.action_name": "The action.",
     "trigger_stubaction.stubref": "On which stub: `<service>.<stubref>`, or a stubref of the sender's service.",

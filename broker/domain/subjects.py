@@ -63,6 +63,7 @@ Verb = Literal[
     "register",
     "deregister",
     "registrations",
+    "emit",
     "notify",
     "linkset",
     "linkdelete",

@@ -16,6 +16,7 @@ from broker.transport.topology import CONVERSATIONS, PROFILES, REGISTRATIONS, SE
 from workers.linker.commands import Commands
 from workers.linker.directory import Directory
 from workers.linker.effects import Effects
+from workers.linker.emitting import Emitting
 from workers.linker.handle import LinkAndRoute
 from workers.linker.lapsing import Lapsing
 from workers.linker.queries import Queries
@@ -47,7 +48,9 @@ async def work(settings: LinkerSettings, backbone: Backbone, stop: asyncio.Event
     queries = Queries(backbone.connection, directory, states, settings.partitions)
     registering = Registering(directory, registrations, registrations_max=settings.registrations_max)
     lapsing = Lapsing(directory, registrations, backbone.dead_letters)
-    commands = Commands(directory, backbone.publisher, registering, profiles, queries)
+    commands = Commands(
+        directory, backbone.publisher, registering, profiles, queries, Emitting(directory, backbone.publisher)
+    )
     consumers = tuple(spec.name for spec in linker_consumers(settings.partitions))
     async with directory, lapsing.looking(), serve_commands(backbone.connection, commands, name="heimdall-linker"):
         lane_of = token_after("sessionuuid")

@@ -30,6 +30,7 @@ from broker.transport.commands import Command
 from broker.transport.publisher import Publisher
 from broker.transport.records import Records
 from workers.linker.directory import Directory
+from workers.linker.emitting import Emitting
 from workers.linker.queries import Queries
 from workers.linker.registering import Registering
 
@@ -48,6 +49,7 @@ class Commands:
         registering: Registering,
         profiles: Records,
         queries: Queries,
+        emitting: Emitting,
     ) -> None:
         self._directory = directory
         self._publisher = publisher
@@ -56,6 +58,7 @@ class Commands:
             "register": registering.register,
             "deregister": registering.deregister,
             "registrations": registering.registrations,
+            "emit": emitting.emit,
             "notify": self._notify,
             "linkset": self._linkset,
             "linkdelete": self._linkdelete,
