@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from rich.console import Group
 from rich.table import Table
 from rich.text import Text
@@ -14,8 +16,7 @@ from broker.domain.decisions import Step, Word
 from broker.domain.grammar import parse_conversation
 from broker.domain.replay import LogEvent
 from broker.domain.story import Story
-from broker.domain.subjects import Conversation
-from broker.errors import BackboneError, GrammarError
+from broker.errors import BackboneError
 
 HEADINGS: dict[Word, tuple[str, str]] = {
     "delivered": ("delivered", "bold green"),
@@ -33,6 +34,7 @@ HEADINGS: dict[Word, tuple[str, str]] = {
 BAD = ("dead letter", "missing", "given up")
 SOON_MS = 10_000
 """Steps within it are shown in milliseconds after the event."""
+_SESSION = re.compile(r"\.sessionuuid\.([^.]+)")
 _MS_PER_MIN, _MS_PER_HOUR = 60_000, 3_600_000
 
 
@@ -43,16 +45,16 @@ def page(story: Story, *, with_text: bool) -> Group:
     parts: list[Text | Table] = [_title(event), _identity(event)]
     if with_text:
         parts.append(_row(("text", ""), Text(one_line(message_text(event) or "none that can be read"))))
-    parts += [_row((word, style), Text(one_line(decision.why))), Text("")]
+    parts += [_row((word, style), _sentence(event, decision.why)), Text("")]
     steps = Table.grid(padding=(0, 2))
     for step in story.steps:
         steps.add_row(
             Text(_after(story.after_ms(step)), "dim", justify="right", no_wrap=True),
             Text(step.what, _style_of(step), no_wrap=True),
-            Text(one_line(step.text), overflow="fold"),
+            _sentence(event, step.text),
         )
     parts.append(steps)
-    parts += [_row(("note", "yellow"), Text(one_line(remark), "dim")) for remark in story.remarks]
+    parts += [_row(("note", "yellow"), _sentence(event, remark, "dim")) for remark in story.remarks]
     return Group(*parts)
 
 
@@ -68,7 +70,7 @@ def message_text(event: LogEvent) -> str | None:
 
 def _title(event: LogEvent) -> Text:
     kind = event.kind
-    place = _place(event)
+    place = event.conversation
     return Text.assemble(
         (f"event {event.sequence}", "bold"),
         "  ",
@@ -82,20 +84,22 @@ def _title(event: LogEvent) -> Text:
 def _identity(event: LogEvent) -> Text:
     event_id = event.headers.get(names.MESSAGE_ID, "none")
     subject = event.subject if event.kind is None else ""
-    return Text(one_line(f"id {event_id}  {subject}"), "dim", overflow="fold")
+    return _sentence(event, f"id {event_id}  {subject}", "dim")
+
+
+def _sentence(event: LogEvent, text: str, style: str = "") -> Text:
+    """A sentence with no more of the session uuid than a log line holds: the whole opens the conversation."""
+    found = _SESSION.search(event.subject)
+    session = event.conversation.session if event.conversation is not None else found[1] if found else ""
+    if len(session) > SESSION_SHOWN:
+        text = text.replace(session, session[:SESSION_SHOWN] + "…")
+    return Text(one_line(text), style, overflow="fold")
 
 
 def _row(heading: tuple[str, str], text: Text) -> Table:
     row = Table.grid(padding=(0, 2))
     row.add_row(Text(heading[0], heading[1], no_wrap=True), text)
     return row
-
-
-def _place(event: LogEvent) -> Conversation | None:
-    try:
-        return parse_conversation(event.subject).conversation
-    except GrammarError:
-        return None
 
 
 def _after(after_ms: int | None) -> str:

@@ -173,7 +173,8 @@ def _to_takers(found: Folded, takers: list[DeliverToTaker]) -> Decision:
         registration = taker.registration
         turns = taker.mechanism == "rra"
         targets.append(Target(registration.stub, registration.action, registration.id, turns))
-        more = "" if registration.keep else ", once; this event used it up"
+        used = "; this event used it up" if registration.used_by == event.sequence else ""
+        more = "" if registration.keep else f", once{used}"
         more += " (or another one: they take turns)" if turns else ""
         where = f"registration {registration.id}, {taker.mechanism} '{taker.event}'"
         facts = {"registration": registration.id, "event": taker.event, "mechanism": taker.mechanism}

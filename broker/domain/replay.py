@@ -18,7 +18,7 @@ from broker.domain.incoming import Incoming, read_event, sender_of
 from broker.domain.registrations import mechanism_of
 from broker.domain.registry import Occasion, Taker
 from broker.domain.session import DeliverToTaker, Effect, Limits, Link, State, apply
-from broker.domain.subjects import LINK_FACTS, VISITOR_KINDS, Kind
+from broker.domain.subjects import LINK_FACTS, VISITOR_KINDS, Conversation, Kind
 from broker.domain.wire import Body, validate
 from broker.errors import BackboneError, GrammarError
 
@@ -52,6 +52,18 @@ class LogEvent:
             return parse_conversation(self.subject).kind
         except GrammarError:
             return None
+
+    @property
+    def conversation(self) -> Conversation | None:
+        """Where it happened; None where neither its subject nor its body tells."""
+        try:
+            subject = parse_conversation(self.subject)
+        except GrammarError:
+            return None
+        if subject.conversation is not None:
+            return subject.conversation
+        incoming = self.incoming()
+        return incoming.conversation if isinstance(incoming, Incoming) else None
 
     @property
     def is_folded(self) -> bool:

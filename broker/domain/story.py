@@ -79,13 +79,16 @@ class Story:
 
     def record(self) -> dict[str, Any]:
         """The story as one JSON document; no text of any message is in it."""
-        event, link = self.event, self.decision.link
+        event, link, place = self.event, self.decision.link, self.event.conversation
         return {
             "sequence": event.sequence,
             "event_id": event.headers.get(names.MESSAGE_ID),
             "sender": event.headers.get(names.STUB),
             "subject": event.subject,
             "kind": event.kind,
+            "session": None if place is None else place.session,
+            "chat": None if place is None else place.path.chat,
+            "org": None if place is None else place.path.org,
             "stored_at_ms": event.at_ms,
             "decision": self.decision.word,
             "why": self.decision.why,

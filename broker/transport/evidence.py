@@ -9,7 +9,6 @@ from broker.codec import EVENT_DEPTH_MAX, decode
 from broker.domain.decisions import Decision, decide
 from broker.domain.grammar import parse_conversation
 from broker.domain.ids import OrgId, Stub
-from broker.domain.incoming import Incoming
 from broker.domain.profiles import Profile, profile_key
 from broker.domain.registrations import RegistrationRecord, to_registration
 from broker.domain.registry import Occasion, Registry, Taker
@@ -28,9 +27,12 @@ from broker.transport.records import Records
 from broker.transport.topology import CONVERSATIONS
 
 BEFORE_MAX = 20_000
-"""Events of the conversation before the one to explain."""
+"""Events of the conversation, from its beginning; the one to explain must be among them to be replayed in full."""
 AFTER_MAX = 2_000
-"""Events of it afterwards, where facts and receipts are looked for."""
+"""Else so many from that one on, for facts and receipts."""
+AGED = "the log may no longer hold the beginning of this conversation (age limit)"
+CUT = f"more than {BEFORE_MAX:,} events of this conversation came before this one"
+INSTEAD = "the facts that are left and from the state that the linker keeps, as far as they tell"
 CLOCKS_DIFFER_NS = 1_000_000_000
 """A registration is dated by its linker's clock, an event by the server's."""
 
@@ -86,7 +88,7 @@ async def gather(sources: Sources, message: StoredMessage) -> Evidence:
 
 
 async def _replay(sources: Sources, event: LogEvent, message: StoredMessage) -> _Replayed:
-    conversation = _conversation_of(event)
+    conversation = event.conversation
     if conversation is None:
         return _Replayed((event,))
     session = await sources.sessions.read(conversation.session)
@@ -95,11 +97,11 @@ async def _replay(sources: Sources, event: LogEvent, message: StoredMessage) -> 
         rules = await _rules(sources, conversation, None)
         return _Replayed((event,), decide(replay([event], State(), rules), event.sequence))
     rules = await _rules(sources, conversation, None if known is None else known.created_at_ms)
-    events = await _events(sources.connection, conversation, message)
+    events, cut = await _events(sources.connection, conversation, message)
     stored = await _stored_state(sources.states, conversation)
-    whole = await _is_whole(sources.connection, rules)
+    whole = not cut and await _is_whole(sources.connection, rules)
     folded = replay(events, State() if whole else start_of(events, stored), rules)
-    remarks = list(_remarks(folded, stored, whole=whole))
+    remarks = list(_remarks(folded, stored, lost=CUT if cut else None if whole else AGED))
     if known is not None and known.path != conversation.path:
         remarks.append(f"the session lives in chat {known.chat_name} of org {known.org}, not in this one")
     after = tuple(found for found in events if found.sequence >= event.sequence)
@@ -132,17 +134,17 @@ def _first(_ids: tuple[str, ...]) -> int:
     return 0
 
 
-async def _events(connection: Connection, conversation: Conversation, message: StoredMessage) -> list[LogEvent]:
-    """The conversation up to the event, and a part of what came afterwards."""
+async def _events(
+    connection: Connection, conversation: Conversation, message: StoredMessage
+) -> tuple[list[LogEvent], bool]:
+    """The conversation up to the event and a part of what came afterwards; true: what came before it was too long."""
     partition = message.subject.removesuffix(message.public_subject)
     filters = (f"{partition}{conversation.prefix}.>",)
     found = await read_range(connection, CONVERSATIONS, filters, limit=BEFORE_MAX)
-    if not found or found[-1].sequence < message.sequence:
-        if len(found) == BEFORE_MAX:  # longer than we read: what came before the event is left out
-            found = []
-        after = message.sequence - 1 if not found else found[-1].sequence
-        found += await read_range(connection, CONVERSATIONS, filters, after=after, limit=AFTER_MAX)
-    return [log_event(stored) for stored in found]
+    cut = len(found) == BEFORE_MAX and found[-1].sequence < message.sequence
+    if cut:
+        found = await read_range(connection, CONVERSATIONS, filters, after=message.sequence - 1, limit=AFTER_MAX)
+    return [log_event(stored) for stored in found], cut
 
 
 async def _stored_state(states: Records, conversation: Conversation) -> State | None:
@@ -163,30 +165,13 @@ async def _is_whole(connection: Connection, rules: Rules) -> bool:
     return rules.known_since_ms is not None and rules.known_since_ms >= oldest[0].stored_at_ms
 
 
-def _remarks(folded: list[Folded], stored: State | None, *, whole: bool) -> list[str]:
-    found = []
-    if not whole:
-        found.append(
-            "the log may no longer hold the beginning of this conversation (age limit): what was before is taken from "
-            "the facts that are left and from the state that the linker keeps"
-        )
+def _remarks(folded: list[Folded], stored: State | None, *, lost: str | None) -> list[str]:
+    found = [] if lost is None else [f"{lost}: what was before is taken from {INSTEAD}"]
     if folded and stored is not None and folded[-1].after.last_sequence == stored.last_sequence:
         now = folded[-1].after
         if (now.link and now.link.epoch, now.held) != (stored.link and stored.link.epoch, stored.held):
             found.append("the replay does not come to the state that the linker keeps: the rules were others then")
     return found
-
-
-def _conversation_of(event: LogEvent) -> Conversation | None:
-    """Where the event happened; None where neither its subject nor its body tells."""
-    try:
-        subject = parse_conversation(event.subject)
-    except GrammarError:
-        return None
-    if subject.conversation is not None:
-        return subject.conversation
-    incoming = event.incoming()
-    return incoming.conversation if isinstance(incoming, Incoming) else None
 
 
 def _org_of(event: LogEvent) -> OrgId | None:

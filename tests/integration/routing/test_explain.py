@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from broker.domain.subjects import Kind
+from broker.transport import evidence
 from tests.conftest import poll
 from tests.integration.cli.conftest import Cli, cli, untouched_logging  # noqa: F401 - fixtures of the command line
 from tests.integration.routing.conftest import Chat
@@ -226,3 +227,17 @@ async def test_no_text_of_a_message_shows_unless_it_is_asked_for(chat: Chat, cli
     await chat.expect_dead("unrouted")
     assert "my-secret-words" not in (await cli("explain", str(sequence))).out
     assert "my-secret-words" in (await cli("explain", str(sequence), "--text")).out
+
+
+async def test_a_conversation_that_is_too_long_to_replay_says_what_the_story_rests_on(
+    chat: Chat, explain: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = chat.conversation()
+    epoch = await chat.link_after_open(place, A)
+    for number in range(3):
+        last = await chat.say(place, f"hello {number}")
+    await chat.expect_runs(3)
+    monkeypatch.setattr(evidence, "BEFORE_MAX", 2)
+    told = await explain(last)
+    assert (told["decision"], told["link"]["epoch"], told["session"]) == ("delivered", epoch, place.session)
+    assert any("came before this one" in remark for remark in told["remarks"])
