@@ -22,6 +22,7 @@ from broker.kit.records import StubRecord, stub_key, stubs_bucket
 from broker.transport.connection import Connection
 from broker.transport.event_search import Place, event_of, event_with_id
 from broker.transport.evidence import Sources, gather
+from broker.transport.outcome import StubProgress
 from broker.transport.publisher import Publisher, open_publisher
 from broker.transport.reader import StoredMessage
 from broker.transport.records import Records
@@ -91,17 +92,17 @@ def _sources(connection: Connection, publisher: Publisher) -> Sources:
     def records(bucket: str) -> Records:
         return Records(connection, publisher, bucket)
 
-    async def last_run(org: OrgId, stub: Stub) -> int | None:
-        """The last run that the stub's record counts as done; None where its service keeps none."""
+    async def progress(org: OrgId, stub: Stub) -> StubProgress | None:
         try:
             value = (await records(stubs_bucket(stub.service)).read(stub_key(org, stub.ref))).value
-            return None if value is None else validate(StubRecord, decode(value), what="stub record").last_sequence
+            record = None if value is None else validate(StubRecord, decode(value), what="stub record")
         except NoStreamError:
             return None  # not a service on the kit
         except BackboneError as error:
             if error.retryable:
                 raise
             return None  # a newer kit's record
+        return None if record is None else _progress_in(record)
 
     return Sources(
         connection=connection,
@@ -109,8 +110,12 @@ def _sources(connection: Connection, publisher: Publisher) -> Sources:
         profiles=records(PROFILES),
         sessions=records(SESSIONS),
         states=records(STUBSESSIONS),
-        last_run=last_run,
+        progress=progress,
     )
+
+
+def _progress_in(record: StubRecord) -> StubProgress:
+    return StubProgress(record.last_sequence, record.begun_sequence, record.begun_count)
 
 
 class _Progress:

@@ -88,7 +88,7 @@ class LogEvent:
 class Rules:
     """What the linker goes by beside the log, as it is now; ``known_since_ms``: since when the session is known."""
 
-    fallback: Stub | None
+    fallback: Callable[[Incoming], Stub | None]
     takers: Callable[[Kind, Occasion], tuple[Taker, ...]]
     limits: Limits = field(default_factory=Limits)
     known_since_ms: int | None = None
@@ -119,7 +119,7 @@ def replay(events: Iterable[LogEvent], start: State, rules: Rules) -> list[Folde
             effects: tuple[Effect, ...] = tuple(DeliverToTaker(taker, Kind.INITIALIZE) for taker in takers)
             found.append(Folded(event, incoming, state, effects, state))
             continue
-        change = incoming.event(rules.fallback, partial(_takers, rules, occasion))
+        change = incoming.event(rules.fallback(incoming), partial(_takers, rules, occasion))
         after, effects = apply(state, change, sequence=event.sequence, at_ms=event.at_ms, limits=rules.limits)
         found.append(Folded(event, incoming, state, effects, after))
         state = after

@@ -30,6 +30,7 @@ class RunFound:
     """A run in DELIVERIES that the event caused; ``via``: the run that made it, None where the event itself did.
 
     ``applied``: the stub's record says that its service has finished it; None where there is no such record.
+    ``begun``: how often it was begun, as far as the record says, and is not finished.
     """
 
     sequence: int
@@ -38,6 +39,7 @@ class RunFound:
     action: ActionName
     handling: Handling
     applied: bool | None = None
+    begun: int = 0
     via: int | None = None
     event_id: str = ""
 
@@ -214,9 +216,10 @@ def _progress(run: RunFound, found: Evidence) -> str | None:
         return None  # the letter tells
     if run.applied:
         return f"is done: {run.stub.service} has kept what it changed"
+    begun = f"; begun {run.begun} times so far" if run.begun else ""
     return {
         "done": f"is done: {run.stub.service} has acknowledged it",
-        "in_hand": f"is in hand at {run.stub.service}, or waits there to be tried again",
+        "in_hand": f"is in hand at {run.stub.service}, or waits there to be tried again{begun}",
         "waiting": f"waits for {run.stub.service} to take it",
         "unknown": f"waits: no program has ever taken runs of {run.stub.service} in this org",
     }[run.handling]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from broker.codec import EVENT_DEPTH_MAX, decode
 from broker.domain.decisions import Decision, decide
 from broker.domain.grammar import parse_conversation
 from broker.domain.ids import OrgId, Stub
+from broker.domain.incoming import Incoming
 from broker.domain.profiles import Profile, profile_key
 from broker.domain.registrations import RegistrationRecord, to_registration
 from broker.domain.registry import Occasion, Registry, Taker
@@ -21,7 +21,7 @@ from broker.domain.subjects import VISITOR_KINDS, Conversation, Kind
 from broker.domain.wire import validate
 from broker.errors import BackboneError, BodyError, GrammarError
 from broker.transport.connection import Connection
-from broker.transport.outcome import find_letters, find_runs, linker_handling
+from broker.transport.outcome import ReadProgress, find_letters, find_runs, linker_handling
 from broker.transport.reader import StoredMessage, read_range
 from broker.transport.records import Records
 from broker.transport.topology import CONVERSATIONS
@@ -39,14 +39,14 @@ CLOCKS_DIFFER_NS = 1_000_000_000
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """Where to look; ``last_run`` tells the last run that a stub's record counts as done, None if none is kept."""
+    """Where to look."""
 
     connection: Connection
     registrations: Records
     profiles: Records
     sessions: Records
     states: Records
-    last_run: Callable[[OrgId, Stub], Awaitable[int | None]]
+    progress: ReadProgress
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ async def gather(sources: Sources, message: StoredMessage) -> Evidence:
     runs: tuple[RunFound, ...] = ()
     remarks = replayed.remarks
     if decision is not None and org is not None and event.kind in VISITOR_KINDS:
-        runs, more = await find_runs(sources.connection, org, event, decision, sources.last_run)
+        runs, more = await find_runs(sources.connection, org, event, decision, sources.progress)
         remarks += more
     letters, more = await find_letters(sources.connection, org, event, {run.sequence for run in runs})
     handling = await linker_handling(sources.connection, message) if event.is_folded else "done"
@@ -125,7 +125,10 @@ async def _rules(sources: Sources, conversation: Conversation, known_since_ms: i
 
     value = (await sources.profiles.read(profile_key(org, conversation.path.chat))).value
     profile = None if value is None else validate(Profile, decode(value), what="profile")
-    fallback = None if profile is None else profile.fallback
+
+    def fallback(_incoming: Incoming) -> Stub | None:
+        return None if profile is None else profile.fallback
+
     return Rules(fallback, takers, known_since_ms=known_since_ms)
 
 

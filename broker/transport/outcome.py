@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
 from typing import Any
 
 from broker.codec import decode
@@ -31,11 +32,22 @@ RUNS_READ_MAX = 2_000
 LETTERS_READ_MAX = 2_000
 NOT_FOUND_STATUS = 404
 
-LastRun = Callable[[OrgId, Stub], Awaitable[int | None]]
+
+@dataclass(frozen=True, slots=True)
+class StubProgress:
+    """What a stub's record says of its runs: the last one that is done, and one that was begun and is not."""
+
+    last_sequence: int
+    begun_sequence: int
+    begun_count: int
+
+
+ReadProgress = Callable[[OrgId, Stub], Awaitable[StubProgress | None]]
+"""None where the stub's service keeps no such record."""
 
 
 async def find_runs(
-    connection: Connection, org: OrgId, event: LogEvent, decision: Decision, last_run: LastRun
+    connection: Connection, org: OrgId, event: LogEvent, decision: Decision, read_progress: ReadProgress
 ) -> tuple[tuple[RunFound, ...], tuple[str, ...]]:
     """The runs that the event caused, and those that a service on the kit made of them; and what was not searched."""
     since_ms = event.at_ms if decision.at_ms is None else decision.at_ms
@@ -48,7 +60,7 @@ async def find_runs(
             if not any(run.stub == target.stub for run, _ in found):
                 stub = f"{STUBS}.org.{org}.service.{target.stub.service}.stubref.{target.stub.ref}.>"
                 found += _caused(await _runs_of(connection, stub, since_ms), event.sequence)
-    return tuple([await _completed(connection, org, run, message, last_run) for run, message in found]), remarks
+    return tuple([await _completed(connection, org, run, message, read_progress) for run, message in found]), remarks
 
 
 async def find_letters(
@@ -92,15 +104,14 @@ def _caused(read: list[StoredMessage], sequence: int) -> list[tuple[RunFound, St
         if isinstance(subject, DeliverySubject):
             cause = f"{_secret(message, subject)}-run-{message.sequence}"
             made_by[cause] = message.sequence
-            run = RunFound(
-                message.sequence, message.stored_at_ms, subject.stub, subject.action, "unknown", None, via, cause
-            )
+            at_ms = message.stored_at_ms
+            run = RunFound(message.sequence, at_ms, subject.stub, subject.action, "unknown", via=via, event_id=cause)
             found.append((run, message))
     return found
 
 
 async def _completed(
-    connection: Connection, org: OrgId, run: RunFound, message: StoredMessage, last_run: LastRun
+    connection: Connection, org: OrgId, run: RunFound, message: StoredMessage, read_progress: ReadProgress
 ) -> RunFound:
     """The run, with how far its service is."""
     specs = service_consumers(org, run.stub.service)
@@ -108,9 +119,11 @@ async def _completed(
     handling: Handling = "unknown"
     if partition < len(specs):
         handling = await _handling(connection, DELIVERIES, specs[partition].name, run.sequence)
-    last = await last_run(org, run.stub)
-    applied = None if last is None else last >= run.sequence
-    return RunFound(run.sequence, run.at_ms, run.stub, run.action, handling, applied, run.via, run.event_id)
+    kept = await read_progress(org, run.stub)
+    if kept is None:
+        return replace(run, handling=handling)
+    begun = kept.begun_count if kept.begun_sequence == run.sequence else 0
+    return replace(run, handling=handling, applied=kept.last_sequence >= run.sequence, begun=begun)
 
 
 async def _handling(connection: Connection, stream: str, consumer: str, sequence: int) -> Handling:

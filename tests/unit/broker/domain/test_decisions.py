@@ -9,7 +9,7 @@ from broker.domain.registry import Occasion, Taker
 from broker.domain.replay import LogEvent, Rules, replay
 from broker.domain.session import Limits, State
 from broker.domain.subjects import Kind
-from tests.unit.broker.domain.test_replay import HOUR_MS, PLACE, RULES, A, fired, notified, said
+from tests.unit.broker.domain.test_replay import HOUR_MS, PLACE, RULES, A, fired, no_profile, notified, said
 
 B = Stub.parse("desk.B-2")
 
@@ -22,7 +22,7 @@ def registered(mechanism: Mechanism, *kinds: Kind) -> Rules:
     def takers(kind: Kind, _occasion: Occasion) -> tuple[Taker, ...]:
         return (Taker(registration, "it", mechanism),) if kind in kinds else ()
 
-    return Rules(None, takers, Limits(hold_ms_max=1_000))
+    return Rules(no_profile, takers, Limits(hold_ms_max=1_000))
 
 
 def decision(events: list[LogEvent], sequence: int, rules: Rules = RULES) -> Decision:
@@ -31,6 +31,7 @@ def decision(events: list[LogEvent], sequence: int, rules: Rules = RULES) -> Dec
     return found
 
 
+PROFILE = Rules(lambda _incoming: B, RULES.takers)
 LINKED = [said(1), notified(2, hours=1.0)]
 OFFERED = registered("cbh", Kind.FIRSTMESSAGE)
 LEFT = said(3, 10, Kind.ENDED)
@@ -55,7 +56,12 @@ DELETED = LogEvent(
             id="link",
         ),
         pytest.param(
-            [said(1)], 1, Rules(B, RULES.takers), "delivered", "profile (as it is now) names desk.B-2", id="profile"
+            [said(1)],
+            1,
+            PROFILE,
+            "delivered",
+            "profile (as it is now) names desk.B-2",
+            id="profile",
         ),
         pytest.param([said(1)], 1, OFFERED, "delivered", "one registration (as registered now) took", id="cbh"),
         pytest.param([said(1)], 1, RULES, "dead_lettered", "for firstmessage (as registered now)", id="nobody"),

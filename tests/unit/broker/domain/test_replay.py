@@ -5,6 +5,7 @@ import pytest
 from broker.domain import headers as names
 from broker.domain.events import Timeout
 from broker.domain.ids import ChannelName, ChatName, OrgId, SessionId, Stub
+from broker.domain.incoming import Incoming
 from broker.domain.registry import Occasion, Taker
 from broker.domain.replay import Folded, LogEvent, Rules, Unread, replay, start_of
 from broker.domain.session import DeliverToOwner, Link, SetAside, State
@@ -22,7 +23,11 @@ def nobody(_kind: Kind, _occasion: Occasion) -> tuple[Taker, ...]:
     return ()
 
 
-RULES = Rules(None, nobody)
+def no_profile(_incoming: Incoming) -> None:
+    return None
+
+
+RULES = Rules(no_profile, nobody)
 
 
 def said(sequence: int, at_ms: int = 0, kind: Kind = Kind.MESSAGE) -> LogEvent:
@@ -82,7 +87,7 @@ def test_what_the_linker_refuses_changes_nothing() -> None:
 def test_a_stub_that_spoke_before_the_session_was_known_was_refused(
     known_since_ms: int | None, expected: list[int]
 ) -> None:
-    rules = Rules(None, nobody, known_since_ms=known_since_ms)
+    rules = Rules(no_profile, nobody, known_since_ms=known_since_ms)
     found = replay([notified(1, 0, hours=1.0), said(2, 60_000)], State(), rules)
     assert [one.event.sequence for one in found] == expected
 

@@ -67,6 +67,11 @@ def test_how_far_a_run_is_is_told(handling: Handling, expected: str) -> None:
     assert expected in text_of(tell(evidence(SAID, before=tuple(LINKED), runs=(run(handling=handling),))), "run")
 
 
+def test_a_run_that_was_begun_before_says_how_often() -> None:
+    found = evidence(SAID, before=tuple(LINKED), runs=(run(handling="in_hand", applied=False, begun=2),))
+    assert text_of(tell(found), "run").endswith("; begun 2 times so far")
+
+
 def test_a_run_that_died_is_told_by_its_letter() -> None:
     dead = letter("action_not_in_state", 7, "DELIVERIES")
     story = tell(evidence(SAID, before=tuple(LINKED), runs=(run(),), letters=(dead,)))
