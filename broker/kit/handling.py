@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
+from collections import OrderedDict
 from dataclasses import dataclass
 
 import structlog
@@ -37,6 +38,8 @@ from broker.runtime.retry import Retry, after_failure
 
 RUN_LIMIT_S = 60.0
 RUN_LIMIT_S_MAX = 86_400.0
+ENDED_REMEMBERED_MAX = 50_000
+"""Stubs whose last finished run is known without reading their record."""
 
 log = structlog.get_logger()
 
@@ -57,6 +60,7 @@ class HandleRun:
         self._bus = bus
         self._bounds = bounds or Bounds()
         self.attempts = Attempts(bus, attempts_max=self._bounds.attempts_max)
+        self._ended: OrderedDict[str, int] = OrderedDict()
 
     async def __call__(self, original: Original) -> None:
         """Handle one run.
@@ -73,11 +77,14 @@ class HandleRun:
             raise
 
     async def _handle(self, stub: Stub, cause: Cause, original: Original) -> None:
+        if original.sequence <= self._ended.get(stub.ref, 0):
+            return
         record, revision = await self._bus.load(stub)
         if record is None:
             raise UnknownStubError(str(stub))
         if original.sequence <= record.last_sequence:
             log.debug("run_seen_before", stubref=str(stub), sequence=original.sequence)
+            self._remember(stub, record.last_sequence)
             return
         function = self._function(stub, cause, record)
         async with self.attempts.begin(
@@ -88,7 +95,15 @@ class HandleRun:
             kept = await run.finish()
             await self._answer(stub, cause, original, result=result)
             await self._bus.save(stub, kept, revision=begun.revision)
+        self._remember(stub, original.sequence)
         log.info("run_finished", stubref=str(stub), action=cause.action, sequence=original.sequence)
+
+    def _remember(self, stub: Stub, sequence: int) -> None:
+        """Behind a stub that stands still, all that others have done comes again at a take: it costs no look-up."""
+        self._ended[stub.ref] = sequence
+        self._ended.move_to_end(stub.ref)
+        if len(self._ended) > ENDED_REMEMBERED_MAX:
+            self._ended.popitem(last=False)
 
     def _function(self, stub: Stub, cause: Cause, record: StubRecord) -> Action:
         if record.closed:

@@ -73,6 +73,7 @@ async def serve_until(service: Service, settings: ServiceSettings, backbone: Bac
         token_after("stubref"),
         retaken=handle.attempts.retaken,
         lease_s=settings.lease_s,
+        parks=True,
     )
     try:
         await consume(backbone.connection, runs, backbone.dead_letters, stop, started=taking)

@@ -10,12 +10,15 @@ from collections.abc import Awaitable, Callable
 import structlog
 
 from broker.errors import BusError
+from broker.runtime.parking import Parking
 from broker.transport.pull import Delivery
 from broker.transport.topology import ACK_WAIT_S
 
 IN_HAND_MAX = 4_096
 REMIND_S = ACK_WAIT_S / 3
 """Whoever was in hand at the last reminder is extended, so nothing waits longer than two of them."""
+REMIND_BATCH = 500
+"""Thousands may be parked: others have their turn in between."""
 
 log = structlog.get_logger()
 
@@ -30,6 +33,7 @@ class Lanes:
         settle: runs one delivery to its end, acknowledgement included; must not raise.
         lane_of: names the lane of a delivery.
         in_hand_max: above it, accept() waits, and with it the pull loop.
+        parking: where those wait that stand far back in their lane; they do not count as in hand.
     """
 
     def __init__(
@@ -38,10 +42,12 @@ class Lanes:
         lane_of: Callable[[Delivery], str],
         *,
         in_hand_max: int = IN_HAND_MAX,
+        parking: Parking | None = None,
     ) -> None:
         self._settle = settle
         self._lane_of = lane_of
         self._in_hand_max = in_hand_max
+        self._parking = parking
         self._lanes: dict[str, deque[Delivery]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._latest: dict[int, Delivery] = {}
@@ -53,12 +59,13 @@ class Lanes:
 
     @property
     def in_hand(self) -> int:
-        """How many deliveries are queued or running."""
+        """How many deliveries are queued or running; the parked ones are not among them."""
         return self._queued
 
     async def accept(self, delivery: Delivery) -> None:
         """Queue one delivery; waits while too many are in hand. Pass it to PullLoop."""
-        while self._queued >= self._in_hand_max:
+        name = self._lane_of(delivery)
+        while not (is_parked := self._parks(name)) and self._queued >= self._in_hand_max:
             self._room.clear()
             await self._room.wait()
         if self._stopping:
@@ -69,8 +76,10 @@ class Lanes:
             known.adopt(delivery)
             return
         self._latest[sequence] = delivery
-        self._queued += 1
-        name = self._lane_of(delivery)
+        if is_parked:
+            delivery.park()
+        else:
+            self._queued += 1
         lane = self._lanes.get(name)
         if lane is not None:
             lane.append(delivery)
@@ -103,15 +112,34 @@ class Lanes:
                 delivery = lane[0]
                 if not (delivery.stale or self._stopping):
                     self._started.add(delivery.sequence)
-                    await self._settle(delivery)
+                    if not delivery.is_parked or await self._bring_back(delivery):
+                        await self._settle(delivery)
                 self._leave(lane.popleft())
         finally:
             while lane:
                 self._leave(lane.popleft())
             del self._lanes[name]
 
+    def _parks(self, name: str) -> bool:
+        """Whether the next of a lane is to be parked."""
+        lane = self._lanes.get(name)
+        if self._parking is None or lane is None:
+            return False
+        return self._parking.is_due(len(lane), crowded=self._queued * 2 >= self._in_hand_max)
+
+    async def _bring_back(self, delivery: Delivery) -> bool:
+        """Whether a parked one is whole again, and counts; what the stream has lost is given up."""
+        assert self._parking is not None  # noqa: S101 - nothing else parks
+        found = await self._parking.bring_back(delivery)
+        if found == "whole":
+            self._queued += 1
+        elif found == "gone":
+            with contextlib.suppress(BusError):
+                await delivery.ack()
+        return found == "whole"
+
     def _leave(self, delivery: Delivery) -> None:
-        self._queued -= 1
+        self._queued -= not delivery.is_parked
         if self._latest.get(delivery.sequence) is delivery:
             del self._latest[delivery.sequence]
             self._started.discard(delivery.sequence)
@@ -122,7 +150,9 @@ class Lanes:
         before: set[int] = set()
         while True:
             await asyncio.sleep(REMIND_S)
-            for sequence in before & self._latest.keys():
+            for number, sequence in enumerate(before & self._latest.keys()):
+                if number % REMIND_BATCH == 0:
+                    await asyncio.sleep(0)
                 delivery = self._latest.get(sequence)
                 if delivery is not None and not delivery.stale:
                     with contextlib.suppress(BusError):

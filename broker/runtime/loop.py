@@ -15,6 +15,7 @@ from structlog.contextvars import bind_contextvars
 from broker.errors import BackboneError, BusError
 from broker.runtime.deadletters import DeadLetters, Original
 from broker.runtime.metrics import RETRIED, SETTLED, TOOK
+from broker.runtime.parking import parking_of
 from broker.runtime.retry import Retry, after_failure
 from broker.runtime.shares import Accept, Handling, Shares
 from broker.transport.connection import Connection
@@ -38,6 +39,7 @@ class Work:
     is acknowledged and nothing else. The consumers are shared out among all processes that work as the same
     ``group``; a lane never spans two consumers. ``retaken`` is called with a consumer's name whenever that one is
     taken (again): in between another process may have worked on its lanes, so what is remembered may be old.
+    ``parks``: what waits far back in a slow lane waits in the stream, so that the lane holds up no other one.
     """
 
     stream: str
@@ -47,6 +49,7 @@ class Work:
     skip: Callable[[Delivery], bool] | None = None
     retaken: Callable[[str], None] | None = None
     lease_s: int = LEASE_S
+    parks: bool = False
 
     @property
     def group(self) -> str:
@@ -79,6 +82,7 @@ async def consume(
         work.lane_of,
         (lambda accept: accept) if work.skip is None else partial(_skipping, work.skip),
         work.retaken,
+        parking_of(connection, work.stream) if work.parks else None,
     )
     shares = Shares(connection, work.group, work.consumers, handling, lease_s=work.lease_s)
     end_watch = connection.on_closed(stop.set)

@@ -14,6 +14,7 @@ from broker.domain.assignment import share_out
 from broker.errors import BackboneError
 from broker.runtime.lanes import IN_HAND_MAX, Lanes
 from broker.runtime.metrics import HELD, IN_HAND
+from broker.runtime.parking import Parking
 from broker.transport.connection import Connection
 from broker.transport.leases import Membership, View
 from broker.transport.publisher import open_publisher
@@ -43,6 +44,7 @@ class Handling:
     lane_of: Callable[[Delivery], str]
     wrap: Callable[[Accept], Accept]
     retaken: Callable[[str], None] | None
+    parking: Parking | None = None
 
 
 class Share:
@@ -52,7 +54,7 @@ class Share:
         self, connection: Connection, consumer: str, handling: Handling, *, in_hand_max: int, lease_s: int
     ) -> None:
         self.revision = 0
-        self.lanes = Lanes(handling.settle, handling.lane_of, in_hand_max=in_hand_max)
+        self.lanes = Lanes(handling.settle, handling.lane_of, in_hand_max=in_hand_max, parking=handling.parking)
         self._connection = connection
         self._loop = PullLoop(
             connection,

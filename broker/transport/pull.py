@@ -27,7 +27,18 @@ class Delivery:
     ``generation`` counts the takes of its loop; a delivery of an older one will come again.
     """
 
-    __slots__ = ("_loop", "_reply", "attempt", "data", "generation", "headers", "sequence", "stored_at_ms", "subject")
+    __slots__ = (
+        "_loop",
+        "_reply",
+        "attempt",
+        "data",
+        "generation",
+        "headers",
+        "is_parked",
+        "sequence",
+        "stored_at_ms",
+        "subject",
+    )
 
     def __init__(self, loop: PullLoop, message: Msg, position: Position) -> None:
         self._loop = loop
@@ -39,6 +50,7 @@ class Delivery:
         self.attempt = position.attempt
         self.stored_at_ms = position.stored_at_ms
         self.generation = loop.generation
+        self.is_parked = False
 
     @property
     def public_subject(self) -> str:
@@ -55,6 +67,14 @@ class Delivery:
         self._reply = copy._reply
         self.generation = copy.generation
         self.attempt = copy.attempt
+
+    def park(self) -> None:
+        """Keep the address alone: what is in it can be read from the stream again."""
+        self.subject, self.data, self.headers, self.is_parked = "", b"", NO_HEADERS, True
+
+    def fill(self, subject: str, data: bytes, headers: Mapping[str, str]) -> None:
+        """Be whole again."""
+        self.subject, self.data, self.headers, self.is_parked = subject, data, headers, False
 
     async def ack(self) -> None:
         """Done; the server is told without waiting for it, so a repetition stays possible."""

@@ -8,9 +8,12 @@ import pytest
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
+from broker.errors import BusError
 from broker.runtime.lanes import Lanes
+from broker.runtime.parking import PARKED_BEHIND, Parking
 from broker.transport.connection import Connection
 from broker.transport.pull import Delivery, PullLoop
+from broker.transport.reader import StoredMessage
 from broker.transport.requests import Position
 from tests.conftest import Eventually
 
@@ -18,11 +21,11 @@ from tests.conftest import Eventually
 class Bench:
     """Lanes whose handler waits at a gate per lane; deliveries are built by hand, no server is asked."""
 
-    def __init__(self, in_hand_max: int = 100) -> None:
+    def __init__(self, in_hand_max: int = 100, parking: Parking | None = None) -> None:
         self.began: list[str] = []
         self.ended: list[str] = []
         self.gates: dict[str, asyncio.Event] = {}
-        self.lanes = Lanes(self.settle, lambda delivery: delivery.subject, in_hand_max=in_hand_max)
+        self.lanes = Lanes(self.settle, lambda delivery: delivery.subject, in_hand_max=in_hand_max, parking=parking)
         self.loop = PullLoop(Connection("nats://127.0.0.1:1"), "S", "c", self.lanes.accept)
 
     def delivery(self, lane: str, sequence: int, reply: str = "first") -> Delivery:
@@ -145,4 +148,77 @@ async def test_draining_cuts_off_what_takes_too_long(bench: Bench, eventually: E
     await eventually(lambda: bench.began == ["a1"])
     await asyncio.wait_for(bench.lanes.drain(0.01), 2)
     assert bench.ended == []
+    assert bench.lanes.in_hand == 0
+
+
+class Stream:
+    """What parked deliveries are read from; may be away, and may have lost some."""
+
+    def __init__(self, lane: str = "a") -> None:
+        self.lane = lane
+        self.read: list[int] = []
+        self.lost: set[int] = set()
+        self.failures = 0
+
+    async def fetch(self, sequence: int) -> StoredMessage | None:
+        self.read.append(sequence)
+        if self.failures:
+            self.failures -= 1
+            raise BusError("away")
+        if sequence in self.lost:
+            return None
+        return StoredMessage(self.lane, f"{self.lane}{sequence}".encode(), {}, sequence, 0)
+
+
+async def test_what_waits_far_back_is_parked_and_read_again_in_its_turn(eventually: Eventually) -> None:
+    stream = Stream()
+    bench = Bench(in_hand_max=1_000, parking=Parking(stream.fetch))
+    gate = bench.hold("a")
+    deliveries = [bench.delivery("a", sequence) for sequence in range(1, 201)]
+    for delivery in deliveries:
+        await bench.lanes.accept(delivery)
+    assert bench.lanes.in_hand == PARKED_BEHIND
+    assert sum(1 for delivery in deliveries if delivery.data) == PARKED_BEHIND
+    gate.set()
+    await eventually(lambda: len(bench.ended) == 200)
+    assert bench.began == [f"a{sequence}" for sequence in range(1, 201)]
+    assert stream.read == list(range(PARKED_BEHIND + 1, 201))
+    assert bench.lanes.in_hand == 0
+
+
+async def test_a_slow_lane_does_not_fill_what_may_be_in_hand(eventually: Eventually) -> None:
+    bench = Bench(in_hand_max=10, parking=Parking(Stream().fetch))
+    bench.hold("a")
+    for sequence in range(1, 500):
+        await asyncio.wait_for(bench.lanes.accept(bench.delivery("a", sequence)), 1)
+    for sequence in range(500, 510):
+        await asyncio.wait_for(bench.lanes.accept(bench.delivery("b", sequence)), 1)
+    await eventually(lambda: [ended for ended in bench.ended if ended.startswith("b")][-1:] == ["b509 first"])
+    await bench.lanes.drain(0)
+
+
+async def test_a_parked_one_waits_for_the_bus_and_one_that_is_lost_is_passed_over(eventually: Eventually) -> None:
+    stream = Stream()
+    bench = Bench(in_hand_max=2, parking=Parking(stream.fetch))
+    gate = bench.hold("a")
+    for sequence in (1, 2, 3, 4):
+        await bench.lanes.accept(bench.delivery("a", sequence))
+    stream.failures, stream.lost = 2, {3}
+    gate.set()
+    await eventually(lambda: bench.ended == ["a1 first", "a2 first", "a4 first"])
+    assert bench.lanes.in_hand == 0
+
+
+async def test_a_parked_one_that_comes_anew_is_left_to_its_copy(eventually: Eventually) -> None:
+    stream = Stream()
+    bench = Bench(in_hand_max=2, parking=Parking(stream.fetch))
+    gate = bench.hold("a")
+    for sequence in (1, 2, 3):
+        await bench.lanes.accept(bench.delivery("a", sequence))
+    await eventually(lambda: bench.began == ["a1"])
+    bench.loop.generation += 1
+    for sequence in (1, 2, 3):
+        await bench.lanes.accept(bench.delivery("a", sequence, "second"))
+    gate.set()
+    await eventually(lambda: bench.ended == ["a1 second", "a2 second", "a3 second"])
     assert bench.lanes.in_hand == 0
