@@ -49,7 +49,7 @@ def _delivery() -> Row:
                 "over them as `stubpost.data.heimdall`, and `stubpost.data.heimdall_event` names the matching event."
             ),
             (
-                "With the header `Heimdall-Reply` the service publishes the run's result there, plain, once: "
+                "With the header `Heimdall-Reply` the service publishes the result there, after a crash perhaps twice: "
                 '`{"stub": "<service>.<stubref>", "action": …, "result": <map or null>}`, and where the run failed '
                 '`"error": {"code", "message"}`.'
             ),

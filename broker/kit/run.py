@@ -19,6 +19,7 @@ from broker.domain.ids import (
     effective_chat_name,
     session_id,
 )
+from broker.domain.registrations import Mechanism
 from broker.domain.subjects import ChatPath, Conversation
 from broker.domain.wire import Body, dump, validate
 from broker.errors import CommandRefusedError, NameTakenError, NoConversationError
@@ -157,34 +158,37 @@ class Run:
         path: str,
         *,
         action: str,
-        mechanism: Literal["evt", "cbh"] = "evt",
+        mechanism: Mechanism = "evt",
         on_trigger: Literal["keep", "remove"] = "keep",
+        timeout_s: float | None = None,
         message: str = "",
     ) -> str:
         """Have an action run on this stub for each event on a path; the same wish again changes nothing.
+
+        Args:
+            path: a subject in heimdall's spelling of wildcards: ``#`` one level, a last ``*`` anything deeper.
+            action: what runs.
+            mechanism: ``evt`` and ``evb``: all that match run; ``cbh``, ``rra``, ``rnd``: one of them.
+            on_trigger: ``remove``: the first event that matches uses it up.
+            timeout_s: with ``remove`` how long to wait, with ``keep`` how long one run may take.
+            message: becomes the message of the run.
 
         Returns:
             The registration's uuid.
         """
         registration = str(uuid5(NAMESPACE_URL, f"{self.org}/{self.stub}/{path}/{action}"))
-        await self._bus.command(
-            "register",
-            {
-                "tasktype": "heimdall_register",
-                "params": {
-                    "uuid": registration,
-                    "registration_name": action,
-                    "on_trigger_method": on_trigger,
-                    "events": {action: {"path": path, "mechanism": mechanism, "timeout_seconds": 3600}},
-                    "trigger_stubaction": {
-                        "action_name": action_name(action),
-                        "stubref": str(self.stub),
-                        "message": message,
-                    },
-                },
-            },
-            sender=self.stub,
-        )
+        trigger: Body = {"action_name": action_name(action), "stubref": str(self.stub)}
+        event: Body = {"path": path, "mechanism": mechanism}
+        if timeout_s is not None:
+            event["timeout_seconds"] = timeout_s
+        params: Body = {
+            "uuid": registration,
+            "registration_name": action,
+            "on_trigger_method": on_trigger,
+            "events": {action: event},
+            "trigger_stubaction": {**trigger, "message": message},
+        }
+        await self._bus.command("register", {"tasktype": "heimdall_register", "params": params}, sender=self.stub)
         return registration
 
     async def finish(self) -> StubRecord:

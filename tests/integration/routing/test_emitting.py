@@ -8,12 +8,16 @@ from uuid import uuid4
 import pytest
 from nats.aio.msg import Msg
 
+from broker import Run, Service
 from broker.codec import decode, encode
 from broker.domain import headers as names
 from broker.domain.ids import OrgId
 from broker.domain.subjects import CommandSubject, Kind
 from broker.domain.wire import Body
+from broker.runtime.embedded import EmbeddedServer
+from tests.conftest import poll
 from tests.integration.routing.conftest import Chat
+from tests.integration.runtime.serving import serving
 
 
 def task(path: str, session: str, mechanism: str = "*", **members: object) -> Body:
@@ -104,3 +108,29 @@ async def test_an_inbox_is_carried_to_the_run_and_anything_else_is_refused(chat:
     assert await asyncio.wait_for(results.get(), 5) == {"stub": "svc.A", "action": "answer", "result": {"yes": True}}
     refused = await ask(chat, task(path, conversation.session, "evb"), {names.REPLY: path})
     assert refused["error"]["code"] == "bad_name"
+
+
+async def test_the_result_of_each_run_goes_back_to_whoever_emitted_the_event(
+    chat: Chat, server: EmbeddedServer
+) -> None:
+    """All of it is real: the linker, and a service on the kit."""
+    conversation, service, heard = chat.conversation(), Service("teller"), list[Body]()
+    path = conversation.subject(Kind.NOTICE)
+
+    @service.action("answer")
+    async def answer(run: Run) -> object:
+        return {"stub": str(run.stub), "paid": run.data["heimdall"]["webchat"]["webchat_control_event"]["paid"]}
+
+    async def hear(message: Msg) -> None:
+        heard.append(decode(message.data))
+
+    inbox = chat.connection.new_inbox()
+    await chat.connection.subscribe(inbox, hear)
+    async with serving(service, server.url, chat.org) as served:
+        for name in ("one", "two"):
+            stub = await served.stub(name)
+            await chat.register(path, stub=str(stub), action="answer", mechanism="evb")
+        await ask(chat, task(path, conversation.session, "evb"), {names.REPLY: inbox})
+        await poll(lambda: len(heard) == 2)
+    assert sorted(told["result"]["stub"] for told in heard) == ["teller.one", "teller.two"]
+    assert all(told["result"]["paid"] for told in heard)
