@@ -74,7 +74,7 @@ class Child:
     async def wait_ready(self) -> None:
         """Return when its readiness probe says yes, however many starts that takes."""
         # Another process says so over HTTP: there is no event to wait for.
-        while not await _is_ready(self.plan.ready_port or self._health_port):  # noqa: ASYNC110
+        while not await is_ready(self.plan.ready_port or self._health_port):  # noqa: ASYNC110
             await asyncio.sleep(READY_POLL_S)
 
     def ask_to_stop(self) -> None:
@@ -161,7 +161,7 @@ def _as_warning(text: str) -> str | None:
     return one_line(" ".join([name.replace("_", " "), *facts]))
 
 
-async def _is_ready(port: int) -> bool:
+async def is_ready(port: int) -> bool:
     """Whether /readyz on loopback answers 200."""
     if not port:
         return False

@@ -15,12 +15,15 @@ from broker.cli.bench.stage import Stage
 from broker.errors import InvalidNameError
 from broker.transport.topology import CONVERSATIONS, SESSIONS, STUBSESSIONS
 
+PLACE = "broker.cli.bench.contestants"
 OURS = "ours"
 BARE = "bare"
 FASTSTREAM = "faststream"
 FASTSTREAM_SETTINGS = ("push", "pull", "batch")
 USUAL = (OURS, BARE, FASTSTREAM)
 KNOWN = (*USUAL, *(f"{FASTSTREAM}-{setting}" for setting in FASTSTREAM_SETTINGS))
+MODULES = {BARE: f"{PLACE}.bare", FASTSTREAM: f"{PLACE}.faststream_router"}
+"""What runs; ours is a worker, and so started as one."""
 BEST_FASTSTREAM = "push"
 """The fastest of its settings that keeps order, measured on two cores; name the others to see for yourself."""
 
@@ -77,11 +80,10 @@ async def running_contestant(stage: Stage, name: str, crowd: Crowd) -> AsyncIter
         async with stage.worker("linker") as process:
             yield process
         return
+    peer, _, setting = name.partition("-")
     arguments = [stage.url, crowd.org, ",".join(stage.consumers())]
-    module = "bare"
-    if name != BARE:
-        module = "faststream_router"
-        arguments.append(name.partition("-")[2] or BEST_FASTSTREAM)
-    async with running(name, f"broker.cli.bench.contestants.{module}", stage.folder, arguments=arguments) as process:
+    if peer == FASTSTREAM:
+        arguments.append(setting or BEST_FASTSTREAM)
+    async with running(name, MODULES[peer], stage.folder, arguments=arguments) as process:
         yield process
     await stage.forget_push_consumers()

@@ -122,15 +122,18 @@ def link_body(conversation: Conversation, hours: float) -> Body:
     return {"platforms": {CHANNEL: content}}
 
 
-async def say(publisher: Publisher, crowd: Crowd, messages: Sequence[Message], size: int) -> None:
-    """Publish what the visitors say, in that order, as fast as the server takes it."""
+async def say(publisher: Publisher, crowd: Crowd, messages: Sequence[Message], size: int, *, seed: int) -> None:
+    """Publish what the visitors say, in that order, as fast as the server takes it.
+
+    The seed that the messages were planned with is part of their ids: the next plan has the same numbers again.
+    """
     conversations: dict[int, Conversation] = {}
     acks: list[asyncio.Future[Stored]] = []
     for message in messages:
         conversation = conversations.get(message.session)
         if conversation is None:
             conversation = conversations[message.session] = crowd.conversation(message.session)
-        headers = {names.MESSAGE_ID: f"{conversation.session}-v{message.number}", names.CONTENT_TYPE: MSGPACK}
+        headers = {names.MESSAGE_ID: f"{conversation.session}-v{seed}-{message.number}", names.CONTENT_TYPE: MSGPACK}
         body = visitor_body(conversation, message.mark, size)
         acks.append(await publisher.submit(conversation.subject(Kind.MESSAGE), body, headers))
         if len(acks) >= CHUNK:

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import uuid4
 
 from broker.cli.bench import crowd as load
-from broker.cli.bench.checker import check
-from broker.cli.bench.contests import BARE, BEST_FASTSTREAM, FASTSTREAM, OURS, absent, link, running_contestant
-from broker.cli.bench.crowd import Crowd, Message, lanes, marked
-from broker.cli.bench.process import running
+from broker.cli.bench.contests import BARE, BEST_FASTSTREAM, FASTSTREAM, OURS, absent, link
+from broker.cli.bench.crowd import Crowd
 from broker.cli.bench.progress import Show
 from broker.cli.bench.report import Bar, Report
 from broker.cli.bench.spread import Spread
-from broker.cli.bench.stage import SETTLE_S, Stage, open_stage
+from broker.cli.bench.stage import Stage, open_stage
+from broker.cli.bench.turns import Load, Turn, take_turn
 from broker.domain.ids import OrgId
-from broker.transport.reader import StoredMessage
-from broker.transport.topology import DEADLETTER_STREAM, DELIVERIES
 
 BAR_OF_BARE = 0.85
 BAR_OF_FASTSTREAM = 8.0
@@ -50,15 +46,6 @@ class RouteSettings:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """One turn of one contestant."""
-
-    rate: float
-    cpu_us: float
-    violations: list[str]
-
-
 async def measure(settings: RouteSettings, show: Show) -> Report:
     """Every contestant in turn, and again: what disturbs the machine for a while disturbs them all."""
     async with open_stage(show) as stage:
@@ -77,53 +64,13 @@ async def measure(settings: RouteSettings, show: Show) -> Report:
 
 
 async def _turn(stage: Stage, name: str, settings: RouteSettings, repetition: int) -> Turn:
-    """Link, store or begin to publish, route, check."""
+    """A fresh org, its sessions linked, and its messages."""
     await stage.clear()
     crowd = Crowd(OrgId(str(uuid4())), settings.sessions)
     await link(stage, name, crowd)
-    count = settings.warmup + settings.msgs
-    messages = load.plan(range(settings.sessions), count, seed=repetition)
-    if not settings.live:
-        with stage.show.doing(f"{name}: storing {count} messages"):
-            await load.say(stage.publisher, crowd, messages, settings.size)
-    after = await stage.last_sequence(DELIVERIES)
-    async with running_contestant(stage, name, crowd) as process:
-        if settings.live:
-            await _publish_beside(stage, crowd, settings, repetition)
-        what = f"{name}: routing, turn {repetition + 1}"
-        warm = await stage.wait_for(DELIVERIES, settings.warmup, process, what)
-        begun_s = process.cpu_s()
-        done = await stage.wait_for(DELIVERIES, count, process, what)
-        cpu_s = process.cpu_s() - begun_s
-        await asyncio.sleep(SETTLE_S)
-    violations = [f"{name}: {count} dead letters" for count in [await stage.stored(DEADLETTER_STREAM)] if count]
-    outputs = await stage.read(DELIVERIES, after=after)
-    verdict = check(lanes(messages), map(_seen, outputs))
-    violations += verdict.violations(f"{name}, turn {repetition + 1}")
-    rate = 0.0 if violations else rate_of(outputs, settings.warmup)
-    return Turn(rate, cpu_s / max(1, done - warm) * 1e6, violations)
-
-
-async def _publish_beside(stage: Stage, crowd: Crowd, settings: RouteSettings, repetition: int) -> None:
-    """A process of its own publishes the same messages while they are routed; returns when they are all stored."""
-    arguments = [
-        stage.url,
-        *(crowd.org, str(crowd.sessions), str(settings.warmup + settings.msgs), str(repetition), str(settings.size)),
-    ]
-    async with running("visitors", "broker.cli.bench.visitors", stage.folder, arguments=arguments) as visitors:
-        await visitors.wait()
-
-
-def rate_of(outputs: Sequence[StoredMessage], warmup: int) -> float:
-    """Outputs a second by the server's own timestamps, after the warm-up."""
-    counted = outputs[warmup:]
-    took_ms = counted[-1].stored_at_ms - counted[0].stored_at_ms
-    return (len(counted) - 1) * 1000 / max(1, took_ms)
-
-
-def _seen(output: StoredMessage) -> tuple[int, int]:
-    found = marked(output.data) or Message(-1, -1)
-    return found.session, found.number
+    messages = load.plan(range(settings.sessions), settings.warmup + settings.msgs, seed=repetition)
+    load_of = Load(crowd, messages, settings.size, settings.warmup, seed=repetition, live=settings.live)
+    return await take_turn(stage, name, load_of, f"{name}, turn {repetition + 1}")
 
 
 def _fill(report: Report, turns: dict[str, list[Turn]]) -> None:

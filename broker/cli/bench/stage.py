@@ -12,8 +12,9 @@ from pathlib import Path
 from broker.cli.bench.machine import facts
 from broker.cli.bench.process import Process, running
 from broker.cli.bench.progress import Show
+from broker.cli.child import READY_POLL_S, is_ready
 from broker.errors import NotMeasurableError
-from broker.runtime.embedded import nats_server
+from broker.runtime.embedded import free_port, nats_server
 from broker.transport.connection import Connection, connect
 from broker.transport.ensure import ensure
 from broker.transport.publisher import Publisher, open_publisher
@@ -98,14 +99,14 @@ class Stage:
         if found < wanted:
             raise NotMeasurableError(what, found=found, expected=wanted)
 
-    async def read(self, stream: str, *, after: int = 0) -> list[StoredMessage]:
-        """Everything that the stream holds."""
+    async def read(self, stream: str, *, after: int = 0, filters: tuple[str, ...] = (">",)) -> list[StoredMessage]:
+        """Everything that the stream holds after a sequence, or of it what the filters name."""
         found: list[StoredMessage] = []
 
         async def keep(message: StoredMessage) -> None:
             found.append(message)
 
-        async with LogReader(self.connection, stream, keep, filters=(">",), after=after) as reader:
+        async with LogReader(self.connection, stream, keep, filters=filters, after=after) as reader:
             await reader.caught_up.wait()
         return found
 
@@ -123,8 +124,9 @@ class Stage:
     @contextlib.asynccontextmanager
     async def worker(self, name: str, **settings: str) -> AsyncIterator[Process]:
         """One of our workers, as production runs it."""
-        own = {"HEIMDALL_NATS_URL": self.url, **settings}
+        own = {"HEIMDALL_NATS_URL": self.url, "HEIMDALL_HEALTH_PORT": str(free_port()), **settings}
         async with running(name, f"workers.{name}", self.folder, settings=own) as process:
+            await _ready(process, int(own["HEIMDALL_HEALTH_PORT"]))
             yield process
 
 
@@ -140,3 +142,9 @@ async def open_stage(show: Show) -> AsyncIterator[Stage]:
         ):
             await ensure(connection)
             yield Stage(server.url, server.pid or 0, folder, connection, publisher, show)
+
+
+async def _ready(process: Process, port: int) -> None:
+    while not await is_ready(port):
+        process.check()
+        await asyncio.sleep(READY_POLL_S)

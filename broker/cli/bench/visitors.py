@@ -16,7 +16,7 @@ async def main(url: str, org: str, *numbers: str) -> None:
     """Publish as many messages as the numbers tell (sessions, messages, seed, size), then end."""
     sessions, count, seed, size = map(int, numbers)
     async with connect(url, name="visitors") as connection, open_publisher(connection, timeout_s=30.0) as publisher:
-        await say(publisher, Crowd(OrgId(org), sessions), plan(range(sessions), count, seed), size)
+        await say(publisher, Crowd(OrgId(org), sessions), plan(range(sessions), count, seed), size, seed=seed)
 
 
 if __name__ == "__main__":

@@ -65,7 +65,7 @@ def cli(server: EmbeddedServer, capsys: pytest.CaptureFixture[str], untouched_lo
 
     async def run(*arguments: str, url: str | None = None) -> Ended:
         capsys.readouterr()
-        where = ("--nats-url", url or server.url) if arguments[0] not in {"subjects", "worker", "dev"} else ()
+        where = ("--nats-url", url or server.url) if arguments[0] not in {"subjects", "worker", "dev", "bench"} else ()
         code = await asyncio.to_thread(main, [*arguments, *where])
         out, err = capsys.readouterr()
         return Ended(code, out, err)

@@ -10,7 +10,6 @@ Source: nats-notes.md sections 4.2 and 5.6.
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import sys
 from collections import deque
@@ -18,51 +17,13 @@ from collections import deque
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
+from broker.cli.bench.contestants.bus import PullLoop, Window
 from broker.cli.bench.contestants.peer import BUCKET_PREFIX, GET_PREFIX, Link, Told, link_key, session_of
 from broker.runtime.main import event_loop
 from broker.transport.topology import CONVERSATIONS
 
-BATCH = 200
-WINDOW = 1024
-EXPIRES_NS = 30_000_000_000
-
-
-class Window:
-    """Publishes of which at most so many wait for their acknowledgement."""
-
-    def __init__(self, client: Client) -> None:
-        self._client = client
-        self._inbox = client.new_inbox()
-        self._room = asyncio.Semaphore(WINDOW)
-        self._open: dict[str, asyncio.Future[int]] = {}
-        self._number = 0
-
-    async def open(self) -> None:
-        """Listen for acknowledgements."""
-        await self._client.subscribe(
-            f"{self._inbox}.*", cb=self._acknowledged, pending_msgs_limit=0, pending_bytes_limit=0
-        )
-
-    async def store(self, subject: str, body: bytes, headers: dict[str, str]) -> int:
-        """Publish; the sequence, once it is stored."""
-        await self._room.acquire()
-        try:
-            self._number += 1
-            key = str(self._number)
-            ack: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-            self._open[key] = ack
-            await self._client.publish(subject, body, f"{self._inbox}.{key}", headers)
-            return await ack
-        finally:
-            self._room.release()
-
-    async def _acknowledged(self, message: Msg) -> None:
-        ack = self._open.pop(message.subject.rsplit(".", 1)[1])
-        answer = json.loads(message.data)
-        if "error" in answer:
-            ack.set_exception(RuntimeError(answer["error"]["description"]))
-        else:
-            ack.set_result(answer["seq"])
+ROUTED = ("message", "configuration", "notice", "userdata", "ended")
+"""What a subject of a visitor's event ends with; what a stub says passes through unrouted."""
 
 
 class Bare:
@@ -107,6 +68,9 @@ class Bare:
         del self._lanes[session]
 
     async def _route(self, session: str, message: Msg) -> None:
+        if not message.subject.endswith(ROUTED):
+            await self._client.publish(message.reply, b"")
+            return
         known = self._links.get(session)
         link, revision = known if known is not None else await self._read(session)
         tokens = message.reply.split(".", 8)
@@ -125,39 +89,6 @@ class Bare:
         return Link.load(found.data), int(found.headers["Nats-Sequence"])
 
 
-class PullLoop:
-    """Keeps some hundred messages of one consumer requested."""
-
-    def __init__(self, client: Client, consumer: str, bare: Bare) -> None:
-        self._client = client
-        self._place = f"{CONVERSATIONS}.{consumer}"
-        self._bare = bare
-        self._open = 0
-
-    async def start(self) -> None:
-        """Take the consumer from its acknowledgement floor, then pull for ever."""
-        await self._client.request(f"$JS.API.CONSUMER.RESET.{self._place}", timeout=5)
-        self._inbox = self._client.new_inbox()
-        await self._client.subscribe(self._inbox, cb=self._received, pending_msgs_limit=0, pending_bytes_limit=0)
-        await self._pull()
-
-    async def _pull(self) -> None:
-        wanted, self._open = BATCH - self._open, BATCH
-        request = {"batch": wanted, "expires": EXPIRES_NS, "idle_heartbeat": 1_000_000_000}
-        await self._client.publish(
-            f"$JS.API.CONSUMER.MSG.NEXT.{self._place}", json.dumps(request).encode(), self._inbox
-        )
-
-    async def _received(self, message: Msg) -> None:
-        if message.reply:
-            self._open -= 1
-            self._bare.accept(message)
-        elif message.headers and message.headers.get("Status") != "100":
-            self._open -= int(message.headers.get("Nats-Pending-Messages", self._open))
-        if self._open <= BATCH // 2:
-            await self._pull()
-
-
 async def main() -> None:
     """Route until the process is ended."""
     told = Told.read()
@@ -165,7 +96,9 @@ async def main() -> None:
     await client.connect(told.url, name="bare", pending_size=8 << 20)
     bare = Bare(client, told.org)
     await bare.open()
-    await asyncio.gather(*(PullLoop(client, consumer, bare).start() for consumer in told.consumers))
+    await asyncio.gather(
+        *(PullLoop(client, CONVERSATIONS, consumer, bare.accept).start() for consumer in told.consumers)
+    )
     await asyncio.Event().wait()
 
 
