@@ -13,6 +13,7 @@ class BusError(BackboneError):
 
     code = "bus"
     retryable = True
+    is_ours = True
 
 
 class ServerUnreachableError(BusError):

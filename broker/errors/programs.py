@@ -65,6 +65,7 @@ class NoLinkerError(BackboneError):
 
     code = "no_linker"
     retryable = True
+    is_ours = True
 
     def __init__(self, verb: str) -> None:
         super().__init__(f"no linker is there to answer {verb!r}: start one with 'heimdall worker linker'")

@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+from broker.errors.bus import BusError
 from broker.errors.root import BackboneError
 
 
 class CommandRefusedError(BackboneError):
-    """The backbone answered a command with an error; ``code`` is the answer's own."""
+    """The backbone answered a command with an error; ``code`` is the answer's own.
+
+    Where that tells of the bus, the same command may succeed later.
+    """
 
     code = "command_refused"
 
     def __init__(self, verb: str, code: str, message: str) -> None:
         super().__init__(f"{verb}: {message}")
         self.code = code
+        self.retryable = self.is_ours = code in _passing_codes(BusError)
+
+
+def _passing_codes(error: type[BackboneError]) -> set[str]:
+    """The codes of an error and its kinds that may pass."""
+    own = {error.code} if error.retryable else set[str]()
+    return own.union(*(_passing_codes(kind) for kind in error.__subclasses__()))
 
 
 class NoConversationError(BackboneError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from typing import Any
 
 from broker.codec import MSGPACK, decode, encode
@@ -91,18 +92,20 @@ class ServiceBus:
         """The last sequence of DELIVERIES."""
         return await last_sequence(self._connection, DELIVERIES)
 
-    async def command(self, verb: Verb, body: Body, *, sender: Stub | None = None) -> Body:
-        """Ask the backbone.
+    async def command(
+        self, verb: Verb, body: Body, *, sender: Stub | None = None, headers: Mapping[str, str] | None = None
+    ) -> Body:
+        """Ask the backbone; ``headers`` beside those that each command has.
 
         Raises:
             CommandRefusedError: it answered with an error, whose code this one carries.
             NoLinkerError, NoAnswerError: no linker runs, or none answers in time.
         """
-        headers = {names.CONTENT_TYPE: MSGPACK}
+        said = {**(headers or {}), names.CONTENT_TYPE: MSGPACK}
         if sender is not None:
-            headers[names.STUB] = str(sender)
+            said[names.STUB] = str(sender)
         subject = CommandSubject(self.org, verb)
-        return await request_command(self._connection, subject, encode(body), headers=headers, wait_s=COMMAND_WAIT_S)
+        return await request_command(self._connection, subject, encode(body), headers=said, wait_s=COMMAND_WAIT_S)
 
     async def conversation_of(self, session: SessionId) -> Conversation:
         """Where a session of the org lives."""

@@ -7,7 +7,10 @@ from dataclasses import dataclass, field
 from typing import Literal
 from uuid import NAMESPACE_URL, uuid5
 
+import structlog
+
 from broker.codec import decode, encode
+from broker.domain import headers as names
 from broker.domain.events import TIMEOUT_HOURS_DEFAULT
 from broker.domain.ids import (
     ActionName,
@@ -26,6 +29,8 @@ from broker.errors import CommandRefusedError, NameTakenError, NoConversationErr
 from broker.kit.bus import ServiceBus
 from broker.kit.messages import Message
 from broker.kit.records import StubRecord, new_stubref
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,30 +171,53 @@ class Run:
         """Have an action run on this stub for each event on a path; the same wish again changes nothing.
 
         Args:
-            path: a subject in heimdall's spelling of wildcards: ``#`` one level, a last ``*`` anything deeper.
-            action: what runs.
-            mechanism: ``evt`` and ``evb``: all that match run; ``cbh``, ``rra``, ``rnd``: one of them.
-            on_trigger: ``remove``: the first event that matches uses it up.
-            timeout_s: with ``remove`` how long to wait, with ``keep`` how long one run may take.
-            message: becomes the message of the run.
+            path: as Heimdall spells it: ``#`` for one level, a last ``*`` for anything deeper.
+            action: what runs, with the event under ``heimdall``.
+            mechanism: ``evt`` all, ``cbh`` the first one registered, ``rra`` in turns, ``rnd`` at random, ``evb`` all,
+                and what each returns goes to the emitter; ``*`` under each.
+            on_trigger: ``remove``: once.
+            timeout_s: with ``remove`` how long it waits, with ``keep`` how long a run may take.
+            message: ``stubpost.message`` of the run.
 
         Returns:
             The registration's uuid.
         """
         registration = str(uuid5(NAMESPACE_URL, f"{self.org}/{self.stub}/{path}/{action}"))
-        trigger: Body = {"action_name": action_name(action), "stubref": str(self.stub)}
         event: Body = {"path": path, "mechanism": mechanism}
         if timeout_s is not None:
-            event["timeout_seconds"] = timeout_s
-        params: Body = {
+            event["timeout_seconds"] = float(timeout_s)
+        params = {
             "uuid": registration,
             "registration_name": action,
             "on_trigger_method": on_trigger,
             "events": {action: event},
-            "trigger_stubaction": {**trigger, "message": message},
+            "trigger_stubaction": {"action_name": action_name(action), "stubref": str(self.stub), "message": message},
         }
-        await self._bus.command("register", {"tasktype": "heimdall_register", "params": params}, sender=self.stub)
+        task = {"tasktype": "heimdall_register", "params": params}
+        reply = await self._bus.command("register", task, sender=self.stub)
+        if (older := reply.get("shadowed_by")) is not None:
+            log.warning("registration_shadowed", stubref=str(self.stub), action=action, by=older)
         return registration
+
+    async def deregister(self, registration: str) -> None:
+        """Forget a registration, by the uuid that register() gave; one that is not there is no error."""
+        await self._bus.command("deregister", {"uuid": registration}, sender=self.stub)
+
+    async def emit(self, path: str, data: Body, *, mechanism: Mechanism = "evt", reply_to: str | None = None) -> None:
+        """Say what a visitor did, on one path without wildcards: whoever registered for it runs.
+
+        Args:
+            path: of a visitor's event, in this org.
+            data: what lies in the event's ``heimdall``, such as ``{"webchat": {"sessionuuid": ...}}``.
+            mechanism: only registrations of this one, and of ``*``, hear of it; ``*``: all.
+            reply_to: an inbox that the results of ``evb`` registrations go to.
+
+        Raises:
+            CommandRefusedError: a wildcard, another org's path, or data that are no such event.
+        """
+        task = {"tasktype": "heimdall_emit", "params": {"path": path, "mechanism": mechanism, "data": data}}
+        headers = {names.MESSAGE_ID: self._next_id(), **({} if reply_to is None else {names.REPLY: reply_to})}
+        await self._bus.command("emit", task, sender=self.stub, headers=headers)
 
     async def finish(self) -> StubRecord:
         """Wait until all that was published is stored; the record to keep.

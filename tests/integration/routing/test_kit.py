@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
+from nats.aio.msg import Msg
 
 from broker import Run, Service
+from broker.codec import decode
+from broker.domain.subjects import Kind
 from broker.runtime.embedded import EmbeddedServer
 from tests.conftest import poll
 from tests.integration.routing.conftest import Chat
@@ -45,3 +50,77 @@ async def test_check_28_a_barred_feedback_action_runs_the_default_one_and_then_n
     letter = await chat.expect_dead("action_not_in_state")
     assert (letter["stream"], letter["attempts"]) == ("DELIVERIES", 1)
     assert [run[:2] for run in await chat.runs("other")] == [("other.A", "take")]  # the initialize event, unlinked
+
+
+async def test_a_stub_emits_and_hears_what_every_registration_s_run_returned(
+    server: EmbeddedServer, chat: Chat
+) -> None:
+    service, heard = Service("shop"), list[dict[str, Any]]()
+    conversation = chat.conversation()
+    path = conversation.subject(Kind.NOTICE)
+    inbox = chat.connection.new_inbox()
+
+    async def hear(message: Msg) -> None:
+        heard.append(decode(message.data))
+
+    @service.action("listen")
+    async def listen(run: Run) -> None:
+        await run.register(f"{chat.path.prefix}.*", action="count", mechanism="evb", timeout_s=30)
+
+    @service.action("count")
+    async def count(run: Run) -> str:
+        return f"{run.stub.ref} heard of {run.data['heimdall']['webchat']['sessionuuid'][:8]}"
+
+    @service.action("ask")
+    async def ask(run: Run) -> None:
+        data = {"webchat": {"sessionuuid": conversation.session}}
+        await run.emit(path, data, mechanism="evb", reply_to=f"{inbox}.1")
+
+    await chat.connection.subscribe(f"{inbox}.*", hear)
+    async with serving(service, server.url, chat.org) as served:
+        stubs = [await served.stub(name) for name in ("one", "two")]
+        for stub in stubs:
+            await served.send(stub, "listen")
+
+        await poll(lambda: _count(chat, 2))
+        await served.send(stubs[0], "ask")
+        await poll(lambda: len(heard) == 2)
+        assert await served.dead() == []
+    assert sorted(told["result"] for told in heard) == [
+        f"{name} heard of {conversation.log_id}" for name in ("one", "two")
+    ]
+    assert {told["action"] for told in heard} == {"count"}
+
+
+async def test_a_stub_that_deregisters_hears_no_more(server: EmbeddedServer, chat: Chat) -> None:
+    service, heard = Service("shop"), list[str]()
+
+    @service.action("listen")
+    async def listen(run: Run) -> None:
+        run.memory["wish"] = await run.register(f"{chat.path.prefix}.*", action="hear", mechanism="cbh")
+
+    @service.action("stop")
+    async def stop(run: Run) -> None:
+        await run.deregister(run.memory["wish"])
+
+    @service.action("hear")
+    async def hear(run: Run) -> None:
+        heard.append(run.data["heimdall"]["webchat"]["sessionuuid"])
+
+    async with serving(service, server.url, chat.org) as served:
+        stub = await served.stub("one")
+        first, second = chat.conversation(), chat.conversation()
+        await served.send(stub, "listen")
+        await poll(lambda: _count(chat, 1))
+        await chat.open(first)
+        await poll(lambda: heard == [first.session])
+        await served.send(stub, "stop")
+        await poll(lambda: _count(chat, 0))
+        await chat.open(second)
+        await chat.settled()
+        assert await served.dead() == []
+    assert heard == [first.session]
+
+
+async def _count(chat: Chat, count: int) -> bool:
+    return len((await chat.command("registrations", {}))["registrations"]) == count
