@@ -161,6 +161,15 @@ class ConflictError(BusError):
         super().__init__(f"{key} was written by somebody else in between")
 
 
+class LeaseLostError(BusError):
+    """The lease ran out while this process was away or paused: another one may work in its place."""
+
+    code = "lease_lost"
+
+    def __init__(self, consumer: str) -> None:
+        super().__init__(f"the lease on consumer {consumer} ran out: it is another process's to take now")
+
+
 class NoStreamError(BusError):
     """No stream listens on the subject."""
 

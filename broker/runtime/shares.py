@@ -11,7 +11,7 @@ from functools import partial
 import structlog
 
 from broker.domain.assignment import share_out
-from broker.errors import BackboneError
+from broker.errors import BackboneError, LeaseLostError
 from broker.runtime.lanes import IN_HAND_MAX, Lanes
 from broker.runtime.metrics import HELD, IN_HAND
 from broker.runtime.parking import Parking
@@ -47,27 +47,45 @@ class Handling:
     parking: Parking | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long a silent process keeps its consumers, and how many deliveries of one may be in hand."""
+
+    lease_s: int
+    in_hand: int
+
+
 class Share:
     """One consumer that this process holds: its pull loop, and lanes of its own."""
 
     def __init__(
-        self, connection: Connection, consumer: str, handling: Handling, *, in_hand_max: int, lease_s: int
+        self, connection: Connection, membership: Membership, consumer: str, handling: Handling, limits: Limits
     ) -> None:
         self.revision = 0
-        self.lanes = Lanes(handling.settle, handling.lane_of, in_hand_max=in_hand_max, parking=handling.parking)
+        self.lanes = Lanes(handling.settle, handling.lane_of, in_hand_max=limits.in_hand, parking=handling.parking)
         self._connection = connection
+        self._membership = membership
+        self._consumer = consumer
+        self._retaken = handling.retaken
         self._loop = PullLoop(
             connection,
             handling.stream,
             consumer,
             handling.wrap(self.lanes.accept),
-            on_retake=None if (retaken := handling.retaken) is None else lambda _: retaken(consumer),
-            expires_s=lease_s / PULLS_PER_LEASE,
+            on_retake=self._begin,
+            expires_s=limits.lease_s / PULLS_PER_LEASE,
         )
 
     async def start(self) -> None:
         """Reset the consumer, and pull; the lease comes before this."""
         await self._loop.start()
+
+    def _begin(self, _generation: int) -> None:
+        """Before each reset: one by a process that was paused or cut off would disturb the next owner."""
+        if not self._membership.good:
+            raise LeaseLostError(self._consumer)
+        if self._retaken is not None:
+            self._retaken(self._consumer)
 
     async def finish(self) -> None:
         """Pull no more, finish what has begun, and have the server read the acknowledgements."""
@@ -99,8 +117,7 @@ class Shares:
         self._group = group
         self._consumers = tuple(consumers)
         self._handling = handling
-        self._lease_s = lease_s
-        self._in_hand_max = max(BATCH, IN_HAND_MAX // max(1, len(self._consumers)))
+        self._limits = Limits(lease_s, max(BATCH, IN_HAND_MAX // max(1, len(self._consumers))))
         self._held: dict[str, Share] = {}
         self._moves: dict[str, asyncio.Task[None]] = {}
         self._changed = asyncio.Event()
@@ -108,16 +125,17 @@ class Shares:
 
     async def keep(self, stop: asyncio.Event, started: asyncio.Event | None) -> None:
         """Work until ``stop`` is set; raises what makes a consumer unusable for good."""
+        lease_s = self._limits.lease_s
         gauge = IN_HAND.labels(self._handling.stream)
         gauge.set_function(lambda: sum(share.lanes.in_hand for share in self._held.values()))
         HELD.labels(self._group).set_function(lambda: len(self._held))
         waker = asyncio.create_task(stop.wait())
         waker.add_done_callback(lambda _: self._changed.set())
         try:
-            async with open_publisher(self._connection, timeout_s=self._lease_s) as publisher:
+            async with open_publisher(self._connection, timeout_s=lease_s) as publisher:
                 while not stop.is_set():
                     membership = Membership(
-                        self._connection, publisher, self._group, ttl_s=self._lease_s, on_change=self._changed.set
+                        self._connection, publisher, self._group, ttl_s=lease_s, on_change=self._changed.set
                     )
                     await self._take_part(membership, stop, started)
         finally:
@@ -198,7 +216,7 @@ class Shares:
         if revision is None:
             await asyncio.sleep(TRY_AGAIN_S)
             return
-        share = Share(self._connection, consumer, self._handling, in_hand_max=self._in_hand_max, lease_s=self._lease_s)
+        share = Share(self._connection, membership, consumer, self._handling, self._limits)
         share.revision = revision
         self._held[consumer] = share
         try:

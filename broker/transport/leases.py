@@ -117,6 +117,11 @@ class Membership:
             await self.leave()
             raise
 
+    @property
+    def good(self) -> bool:
+        """Whether nobody else may take what is held; false from the moment on that a renewal is too late."""
+        return not self.lost.is_set() and asyncio.get_running_loop().time() <= self._good_until_s
+
     async def announce_leaving(self) -> None:
         """Want nothing more; what is held stays held until it is given back."""
         self._holder = self._holder.model_copy(update={"leaving": True})

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 
-from broker.errors import NoStreamError, PermissionRefusedError, PublishTimedOutError
+from broker.errors import NoAnswerError, NoStreamError, PermissionRefusedError, PublishTimedOutError
 from broker.transport.connection import Connection
 from broker.transport.refusals import refusal
 
@@ -29,6 +29,7 @@ class _Waiting:
     subject: str
     ack: asyncio.Future[Stored]
     deadline_s: float
+    sent: bool
 
 
 class Publisher:
@@ -53,6 +54,7 @@ class Publisher:
         Raises:
             ConflictError: an expected sequence in the headers is not the last one.
             PublishTimedOutError: no answer in time.
+            NoAnswerError: the connection broke meanwhile; as after a timeout, it may or may not be stored.
             StreamFullError, ServerOverloadedError, InFlightError: not now; later may be better.
             PublishRefusedError: the stream says no; ``retryable`` tells whether later may be better.
             NoStreamError: no stream takes the subject.
@@ -70,7 +72,7 @@ class Publisher:
         key = str(self._number)
         loop = asyncio.get_running_loop()
         ack: asyncio.Future[Stored] = loop.create_future()
-        self._open[key] = _Waiting(subject, ack, loop.time() + self._timeout_s)
+        self._open[key] = _Waiting(subject, ack, loop.time() + self._timeout_s, self._connection.connected)
         ack.add_done_callback(lambda _: self._ended(key))
         if self._sweeper is None:
             self._sweeper = loop.call_later(self._timeout_s, self._sweep)
@@ -84,6 +86,7 @@ class Publisher:
     async def open(self) -> None:
         """Listen for acknowledgements; see open_publisher()."""
         self._end_refusals = self._connection.on_refused(self._refused)
+        self._end_breaks = self._connection.on_reconnect(self._broke)
         self._subscription = await self._connection.subscribe(f"{self._inbox}.*", self._acknowledged)
 
     async def flush(self, wait_s: float = 5.0) -> None:
@@ -95,6 +98,7 @@ class Publisher:
     async def close(self) -> None:
         """Stop; what still waits ends as timed out."""
         self._end_refusals()
+        self._end_breaks()
         with contextlib.suppress(NatsError):
             await self._subscription.unsubscribe()
         if self._sweeper is not None:
@@ -124,6 +128,12 @@ class Publisher:
         for item in list(self._open.values()):
             if item.subject.lower() == subject and not item.ack.done():
                 item.ack.set_exception(PermissionRefusedError(f"it may not publish to {item.subject}"))
+
+    def _broke(self) -> None:
+        """The answers to what was sent before the connection broke went with it: waiting on would hold up a lane."""
+        for item in list(self._open.values()):
+            if item.sent and not item.ack.done():
+                item.ack.set_exception(NoAnswerError(item.subject, problem="the connection broke"))
 
     def _sweep(self) -> None:
         """Fail the overdue. The wait is the same for all, so the oldest stand first."""

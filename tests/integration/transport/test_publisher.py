@@ -12,6 +12,7 @@ from broker.errors import (
     BodyTooLargeError,
     BusError,
     ConflictError,
+    NoAnswerError,
     NoStreamError,
     PublishRefusedError,
     PublishTimedOutError,
@@ -81,7 +82,21 @@ async def test_publishes_in_flight_end_when_the_server_is_killed(tmp_path: Path,
             futures = [await publisher.submit(subject, b"%d" % number) for number in range(500)]
             await own.kill()
             ended = await asyncio.wait_for(asyncio.gather(*futures, return_exceptions=True), 5)
-            assert {type(one) for one in ended} <= {Stored, PublishTimedOutError}
+            assert {type(one) for one in ended} <= {Stored, NoAnswerError, PublishTimedOutError}
+
+
+async def test_publishes_in_flight_end_when_the_server_is_back_and_not_with_their_time(
+    tmp_path: Path, org: str
+) -> None:
+    subject = f"{DEADLETTERS}.org.{org}.reason.test"
+    async with nats_server(tmp_path) as own, connect(own.url, name="test") as connection:
+        await ensure(connection)
+        async with open_publisher(connection, timeout_s=3_600) as publisher:
+            futures = [await publisher.submit(subject, b"%d" % number) for number in range(500)]
+            await own.kill()
+            await own.start()
+            ended = await asyncio.wait_for(asyncio.gather(*futures, return_exceptions=True), 10)
+            assert {type(one) for one in ended} <= {Stored, NoAnswerError}
 
 
 async def test_what_was_published_while_the_server_was_away_is_stored_when_it_is_back(
