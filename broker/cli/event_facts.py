@@ -6,20 +6,23 @@ from collections.abc import Callable, Mapping
 
 from broker.codec import to_json
 from broker.domain import headers as names
+from broker.domain.channels import platform_of
 from broker.domain.events import (
     DeadLetter,
     Delivery,
     Linked,
     Receipt,
+    StubSession,
     Timeout,
     Typed,
     Unlinked,
-    read_manage_link,
     read_notification,
-    read_visitor,
     sender_in,
 )
 from broker.domain.ids import ChannelName
+from broker.domain.incoming import read_visit
+from broker.domain.managing import read_manage_link
+from broker.domain.phones import PhoneContent, read_phone_notification
 from broker.domain.subjects import ConversationSubject, Kind
 from broker.domain.wire import Body, validate
 
@@ -35,7 +38,7 @@ def conversation_facts(subject: ConversationSubject, body: Body, headers: Header
     channel = subject.path.channel
     match subject.kind:
         case Kind.INITIALIZE:
-            read_visitor(channel, body)
+            read_visit(channel, body)
             return f"{subject.path.chat} of {subject.path.org}"
         case Kind.NOTIFICATION:
             return _notification(channel, body)
@@ -60,7 +63,10 @@ def dead_letter_facts(body: Body) -> str:
 
 
 def _visitor(channel: ChannelName, body: Body) -> str:
-    content, payload = read_visitor(channel, body)
+    visit = read_visit(channel, body)
+    content, payload = visit.content, visit.payload
+    if isinstance(content, PhoneContent):
+        return content.text or to_json(payload)
     parts = []
     if content.message is not None:
         parts.append(_typed(content.message))
@@ -85,11 +91,12 @@ def _typed(message: Typed) -> str:
 
 
 def _notification(channel: ChannelName, body: Body) -> str:
+    if platform_of(channel).by_number:
+        return " ".join(
+            [*_wish(read_phone_notification(channel, body).stubsession), to_json({"platforms": body["platforms"]})]
+        )
     content = read_notification(channel, body)
-    parts = []
-    if content.stubsession is not None:
-        action = content.stubsession.set_feedback_action
-        parts.append(f"[link {content.stubsession.set_new_with_timeout_hours:g} h{f' {action}' if action else ''}]")
+    parts = _wish(content.stubsession)
     if content.message is not None:
         value = content.message.value
         parts.append(value if isinstance(value, str) else f"form {value.form_name}")
@@ -100,10 +107,18 @@ def _notification(channel: ChannelName, body: Body) -> str:
     return " ".join(parts)
 
 
+def _wish(wish: StubSession | None) -> list[str]:
+    """The link that a notification asks for."""
+    if wish is None:
+        return []
+    action = f" {wish.set_feedback_action}" if wish.set_feedback_action else ""
+    return [f"[link {wish.set_new_with_timeout_hours:g} h{action}]"]
+
+
 def _manage(kind: Kind, channel: ChannelName, body: Body, headers: Headers) -> str:
     if kind is Kind.DELETE:
-        read_manage_link(channel, body, operation="delete")
-        return f"by {_sender(body, headers) or 'nobody named'}"
+        only_of = read_manage_link(channel, body, operation="delete").only_of
+        return f"by {_sender(body, headers) or 'nobody named'}" if only_of is None else f"{only_of} is closed"
     task = read_manage_link(channel, body, operation="set")
     stub = task.stubref or _sender(body, headers) or "nobody named"
     return f"{task.set_new_with_timeout_hours:g} h {stub} {task.set_feedback_action or ''}"

@@ -88,15 +88,23 @@ def _show(found: list[LiveLink], org: OrgId, out: Terminal) -> None:
 
 def _record(link: LiveLink) -> dict[str, object]:
     left_s = round((link.expires_at_ms - _now_ms()) / 1000, 3)
-    return {**asdict(link), "stub": str(link.stub), "left_s": left_s}
+    return {
+        **asdict(link),
+        "stub": str(link.stub),
+        "platform": link.channel,
+        "endpoint": link.endpoint,
+        "profile": link.profile,
+        "left_s": left_s,
+    }
 
 
 def _table(found: list[LiveLink]) -> Columns:
-    table = Columns("session", "stub", "feedback action", "hours", "left", "expires at", flexible="stub")
+    table = Columns("platform", "endpoint", "stub", "feedback action", "hours", "left", "expires at", flexible="stub")
     for link in found:
         left_s = (link.expires_at_ms - _now_ms()) / 1000
         table.add(
-            Text(link.session[:SESSION_SHOWN], "magenta"),
+            link.channel,
+            Text(_endpoint(link), "magenta"),
             Text(str(link.stub), "bold"),
             link.feedback_action,
             f"{link.timeout_hours:g}",
@@ -104,6 +112,11 @@ def _table(found: list[LiveLink]) -> Columns:
             Text(date_and_time(link.expires_at_ms), "dim"),
         )
     return table
+
+
+def _endpoint(link: LiveLink) -> str:
+    """The number and its profile, or as much of the session uuid as other commands show."""
+    return link.session[:SESSION_SHOWN] if link.mobile_number is None else f"{link.mobile_number} at {link.chat_name}"
 
 
 def _now_ms() -> int:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from broker.codec import decode
 from broker.domain.commands import (
+    CloseStub,
     CreateProfile,
     Deregister,
     ListLinks,
@@ -19,7 +20,7 @@ from broker.domain.commands import (
 from broker.domain.emitting import read_emit
 from broker.domain.events import Delivery, Receipt, sender_in
 from broker.domain.ids import Stub
-from broker.domain.incoming import read_event
+from broker.domain.incoming import read_event, thread_of
 from broker.domain.registrations import read_register
 from broker.domain.subjects import (
     LINK_FACTS,
@@ -44,6 +45,7 @@ _PLAIN_COMMANDS: dict[Verb, type[Wire]] = {
     "deregister": Deregister,
     "registrations": ListRegistrations,
     "links": ListLinks,
+    "stubclose": CloseStub,
     "session": ShowSession,
     "transcript": ReadTranscript,
     "profilecreate": CreateProfile,
@@ -123,7 +125,7 @@ def _check_event(subject: ConversationSubject, body: Body, sender: Stub | None) 
     if subject.kind is Kind.RECEIPT:
         validate(Receipt, body, what="receipt")
     else:
-        read_event(subject, body, sender)
+        read_event(subject, body, sender, thread_of(body, {}))
 
 
 def _check_command(subject: CommandSubject, body: Body, sender: Stub | None) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from uuid import UUID, uuid5
 
-from broker.contract.row import CHAT, ORG, SAMPLE, SESSION, STUB, Row
+from broker.contract.command_examples import EMIT, LINK, PROFILE, RECORD, REGISTER, REGISTRATION, SHOWN, STORED
+from broker.contract.row import ORG, SAMPLE, SESSION, STUB, Row
 from broker.domain.commands import (
+    CloseStub,
     CreateProfile,
     Deregister,
     ListLinks,
@@ -16,77 +17,27 @@ from broker.domain.commands import (
     ShowSession,
 )
 from broker.domain.emitting import EmitParams
-from broker.domain.events import ManageLink, notification_model
+from broker.domain.events import notification_model
+from broker.domain.managing import ManageLink
+from broker.domain.profiles import Profile
 from broker.domain.registrations import RegisterParams
+from broker.domain.replies import (
+    DeregisterReply,
+    EmitReply,
+    LinkSetReply,
+    LinksReply,
+    ProfilesReply,
+    RegisterReply,
+    RegistrationsReply,
+    SessionReply,
+    StoredReply,
+    StubCloseReply,
+    TranscriptReply,
+)
 from broker.domain.subjects import COMMANDS, CommandSubject, Kind, Verb
 from broker.domain.wire import Body, Wire
 
-_REGISTRATION = "3c1f6f0a-9b0e-5a53-9d1c-6b1f0e7d2a44"
-_REGISTER: Body = {
-    "tasktype": "heimdall_register",
-    "params": {
-        "uuid": _REGISTRATION,
-        "registration_name": "first_messages",
-        "on_trigger_method": "keep",
-        "events": {
-            "first_message": {
-                "path": f"{SAMPLE.path.prefix}.webchatmessagetype.firstmessage",
-                "mechanism": "cbh",
-                "timeout_seconds": 3600,
-            }
-        },
-        "trigger_stubaction": {"action_name": "create_stub", "stubref": str(STUB), "message": "Somebody writes"},
-    },
-}
-_EMIT: Body = {
-    "tasktype": "heimdall_emit",
-    "params": {
-        "path": SAMPLE.subject(Kind.NOTICE),
-        "mechanism": "evt",
-        "data": {"webchat": {"sessionuuid": SESSION, "webchat_control_event": {"action": "paid", "order": "A-17"}}},
-    },
-}
-_LINK: Body = {
-    "platform": "webchat",
-    "sessionuuid": SESSION,
-    "chat_name": CHAT,
-    "service": STUB.service,
-    "stubref": STUB.ref,
-    "feedback_action": "_update_from_webchat",
-    "timeout_hours": 24.0,
-    "epoch": 1207,
-    "expires_at_ms": 1_735_812_000_000,
-    "ttl_seconds": 86_321.5,
-}
-_RECORD: Body = {"channel": "webchat", "org": ORG, "chat_name": CHAT, "created_at_ms": 1_735_725_600_000}
-_SHOWN: Body = {
-    "uuid": _REGISTRATION,
-    "stub": str(STUB),
-    "action": "create_stub",
-    "keep": True,
-    "until_ms": None,
-    "shadowed_by": None,
-    "events": {
-        "first_message": {
-            "mechanism": "cbh",
-            "patterns": [
-                f"{SAMPLE.path.prefix}.webchatmessagetype.firstmessage",
-                f"{SAMPLE.path.prefix}.sessionuuid.*.webchatmessagetype.firstmessage",
-            ],
-        }
-    },
-}
-_PROFILE: Body = {
-    "org": ORG,
-    "branch": "draft",
-    "name": "mywebchat",
-    "chat_name": CHAT,
-    "channel": "webchat",
-    "profile_uuid": str(uuid5(UUID(ORG), CHAT)),
-    "title": "Help",
-}
-_STORED: Body = {"sequence": 1212, "duplicate": False}
-_SENDER = "The sender is the header `Heimdall-Stub`, or the top-level member `stub`."
+SENDER = "The sender is the header `Heimdall-Stub`, or the top-level member `stub`."
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +48,7 @@ class _Asks:
     meaning: str
     model: type[Wire]
     example: Body = field(hash=False)
+    reply_model: type[Wire]
     reply: Body = field(hash=False)
     inside: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
@@ -116,8 +68,9 @@ _ASKS = (
         "register",
         "A stub's standing wish: run this action when an event comes on that path and no link takes it.",
         RegisterParams,
-        _REGISTER,
-        {"uuid": _REGISTRATION, "shadowed_by": None},
+        REGISTER,
+        RegisterReply,
+        {"uuid": REGISTRATION, "shadowed_by": None},
         inside=("params",),
         remarks=(
             "The same uuid again replaces the registration; it keeps its place in the order.",
@@ -140,7 +93,8 @@ _ASKS = (
         "deregister",
         "Forgets a registration; one that is not there is no error.",
         Deregister,
-        {"uuid": _REGISTRATION},
+        {"uuid": REGISTRATION},
+        DeregisterReply,
         {"removed": True},
     ),
     _Asks(
@@ -148,7 +102,8 @@ _ASKS = (
         "The org's registrations, or those of one stub, oldest first.",
         ListRegistrations,
         {"limit": 200},
-        {"registrations": [_SHOWN], "next": None},
+        RegistrationsReply,
+        {"registrations": [SHOWN], "next": None},
         remarks=(
             "A page at most: ask again with `after` = `next` until that is null.",
             "`shadowed_by` is the older `cbh` that takes events before this one; `until_ms` the end of a wait.",
@@ -158,7 +113,8 @@ _ASKS = (
         "emit",
         "Says what a visitor did, on a path that the asker names: stored as any event of a conversation.",
         EmitParams,
-        _EMIT,
+        EMIT,
+        EmitReply,
         {
             "emitted": [
                 {"path": SAMPLE.subject(Kind.NOTICE), "mechanism": "evt", "sequence": 1213, "duplicate": False},
@@ -186,10 +142,11 @@ _ASKS = (
                 "webchat": {"sessionuuid": SESSION, "webchat_message": {"type": "text", "value": "Still there?"}}
             },
         },
-        _STORED,
+        StoredReply,
+        STORED,
         inside=("platforms", "webchat"),
         remarks=(
-            _SENDER,
+            SENDER,
             f"It is stored as the conversation's `{Kind.NOTIFICATION}`; `sequence` is its place there.",
         ),
     ),
@@ -198,31 +155,62 @@ _ASKS = (
         "Publishes `stubsession.set` to a session whose channel and chat the asker need not know.",
         ManageLink,
         _manage("set", {"set_new_with_timeout_hours": 24}),
-        _STORED,
+        LinkSetReply,
+        {
+            **STORED,
+            "sessionuuid": SESSION,
+            "stub": str(STUB),
+            "feedback_action": "_update_from_webchat",
+            "timeout_hours": 24.0,
+            "clamped": False,
+        },
         inside=("params", "webchat"),
-        remarks=(_SENDER,),
+        remarks=(
+            SENDER,
+            "The reply tells the link that the log will set: its epoch is `sequence`, its hours are cut to the most.",
+            "On a channel of phone numbers `mobile_number` and `<channel>_profile_name` name it, known or not yet.",
+        ),
     ),
     _Asks(
         "linkdelete",
         "Publishes `stubsession.delete` to a session whose channel and chat the asker need not know.",
         ManageLink,
         _manage("delete", {}),
-        _STORED,
+        StoredReply,
+        STORED,
         inside=("params", "webchat"),
+        remarks=("It succeeds whether there is a link or not.",),
+    ),
+    _Asks(
+        "stubclose",
+        "A stub answers no more: its links end (`cancelled`, reason `closed`), its registrations are forgotten.",
+        CloseStub,
+        {"stub": str(STUB)},
+        StubCloseReply,
+        {"stub": str(STUB), "links": 1, "registrations": 0},
+        remarks=(
+            "What is written to those sessions from then on goes the unlinked way.",
+            (
+                "It takes no links any more: `linkset` refuses one, and one that is set by an event all the same ends "
+                "in the same instant."
+            ),
+        ),
     ),
     _Asks(
         "links",
         "Live links, of the org or of one stub; what has expired is not among them.",
         ListLinks,
         {"stub": str(STUB)},
-        {"links": [_LINK]},
+        LinksReply,
+        {"links": [LINK]},
     ),
     _Asks(
         "session",
         "One session: whose it is, and its live link.",
         ShowSession,
         {"sessionuuid": SESSION},
-        {"session": _RECORD, "link": _LINK},
+        SessionReply,
+        {"session": RECORD, "link": LINK},
         remarks=("`link` is null where none is alive.",),
     ),
     _Asks(
@@ -230,6 +218,7 @@ _ASKS = (
         "What happened in a session after a sequence, in order.",
         ReadTranscript,
         {"sessionuuid": SESSION, "after": 0, "limit": 200},
+        TranscriptReply,
         {
             "events": [
                 {
@@ -250,16 +239,18 @@ _ASKS = (
         "Creates a webchat on one branch; its name is unique per org and branch.",
         CreateProfile,
         {"name": "mywebchat", "branch": "draft", "title": "Help"},
-        _PROFILE,
+        Profile,
+        PROFILE,
         remarks=(
             (
                 "A name is 1 to 63 of `a-z0-9` and does not begin with `draft` or `live`: the branch is put in "
                 "front, so `mywebchat` is `draftmywebchat` in subjects."
             ),
             "With a `stub`, what no live link takes goes to that stub, and registrations do not run.",
+            "`routes` does so for each route of a channel that has several; its entry `__catch_all` takes the rest.",
         ),
     ),
-    _Asks("profiles", "The org's webchats.", ListProfiles, {}, {"profiles": [_PROFILE]}),
+    _Asks("profiles", "The org's webchats.", ListProfiles, {}, ProfilesReply, {"profiles": [PROFILE]}),
 )
 
 
@@ -277,6 +268,7 @@ def _row(asks: _Asks) -> Row:
         inside=asks.inside,
         example=asks.example,
         reply=asks.reply,
+        reply_model=asks.reply_model,
         by_hand=True,
         remarks=asks.remarks,
     )

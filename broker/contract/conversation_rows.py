@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from broker.contract.row import ORG, SAMPLE, SESSION, STUB, TEMPLATE, WEBCHAT, Row
-from broker.domain.events import Linked, ManageLink, Receipt, Timeout, Unlinked, notification_model, visitor_model
+from broker.domain.events import Linked, Receipt, Timeout, Unlinked, notification_model, visitor_model
+from broker.domain.managing import ManageLink
 from broker.domain.subjects import SIGNALS, Kind, Signal
 from broker.domain.wire import Body
 

@@ -43,6 +43,7 @@ NOTES: dict[str, str] = {
     "stubsession.sessionuuid": "Continues a thread, on channels that have threads.",
     "operation": "Must be the one of the subject.",
     "stubref": "The stub's reference; in a task with its service in front where that is not the sender's.",
+    "only_of": "End the link only if this stub owns it: the closing of a stub says so.",
     # What the backbone says.
     "stub": "`<service>.<stubref>`: the stub's whole address.",
     "feedback_action": "What runs on the stub while the link holds.",
@@ -92,6 +93,8 @@ NOTES: dict[str, str] = {
     "after": "Where to go on: the last sequence that you have; of registrations, the `next` of the page before.",
     "limit": "How many at most.",
     "name": "The chat's name without its branch.",
+    "routes": "Which stub takes what comes by which route (`Heimdall-Route`); `__catch_all`: the rest.",
+    "channel": "The outside system that it is a profile of.",
     "branch": "Which half of the chat.",
     "title": "What the chat window is called.",
     "opening_message": "Shown before anybody wrote; it sets no link.",

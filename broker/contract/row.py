@@ -63,8 +63,8 @@ class Row:
     """One subject: who publishes and consumes it, where it is kept, what it means and what its body is.
 
     ``model`` describes the object at ``inside`` of the body (() is the body itself), None where there is nothing to
-    describe. ``example`` is a documented body, ``typed`` a short one for the shell (None: the example is short
-    enough). ``by_hand`` says that publishing it from a shell makes sense.
+    describe; ``reply_model`` describes ``reply``. ``example`` is a documented body, ``typed`` a short one for the shell
+    (None: the example is short enough). ``by_hand`` says that publishing it from a shell makes sense.
     """
 
     name: str
@@ -80,6 +80,7 @@ class Row:
     example: Body | None = field(default=None, hash=False)
     typed: Body | None = field(default=None, hash=False)
     reply: Body | None = field(default=None, hash=False)
+    reply_model: type[Wire] | None = None
     by_hand: bool = False
     remarks: tuple[str, ...] = ()
 

@@ -51,7 +51,10 @@ def _body_lines(row: Row, shown: dict[type, str]) -> Iterator[str]:
     if row.example is not None:
         yield from ("", "```json", json.dumps(_printable(row.example), indent=2, ensure_ascii=False), "```")
     if row.reply is not None:
-        yield from ("", "Reply:", "", "```json", json.dumps(row.reply, indent=2, ensure_ascii=False), "```")
+        yield from ("", "Reply:", "")
+        if row.reply_model is not None:
+            yield from _reply_fields(row.reply_model)
+        yield from ("```json", json.dumps(row.reply, indent=2, ensure_ascii=False), "```")
 
 
 def _fields(model: type[Wire], inside: tuple[str, ...]) -> Iterator[str]:
@@ -74,6 +77,12 @@ def _fields(model: type[Wire], inside: tuple[str, ...]) -> Iterator[str]:
             for field in fields
         ],
     )
+
+
+def _reply_fields(model: type[Wire]) -> Iterator[str]:
+    rows = [(f"`{field.path}`", field.type, note_for(field.path) or "") for field in field_rows(model)]
+    yield from table(("member", "type", "meaning"), rows)
+    yield ""
 
 
 def _printable(body: object) -> object:

@@ -17,8 +17,8 @@ STREAM_NOTES = {
 BUCKET_NOTES = {
     "SESSIONS": ("`<session>`", "whose a session is and how its visitor may come back"),
     "STUBSESSIONS": (
-        "`session.<org>.<session>`, `index.<org>.<service>.<stubref>.<session>`",
-        "the state of each session with its link; an index by stub, which may lag",
+        "`session.<org>.<session>`, `index.<org>.<service>.<stubref>.<session>`, `closed.<org>.<service>.<stubref>`",
+        "the state of each session with its link; an index by stub, which may lag; which stubs are closed",
     ),
     "REGISTRATIONS": ("`<org>.<uuid>`", "what stubs wait for"),
     "LEASES": (

@@ -85,6 +85,22 @@ HEADERS: tuple[tuple[str, str, str], ...] = (
             '`{"stub", "action", "result", "error"}`.'
         ),
     ),
+    (
+        names.ROUTE,
+        "what a visitor does",
+        (
+            "The entry of the profile's `routes` that it came in by, where the channel has several. In JSON typed by "
+            "hand also the top-level member `route`."
+        ),
+    ),
+    (
+        names.PARENT,
+        "what a visitor does",
+        (
+            "`<service>.<stubref>` of who wrote what it replies to, where the channel has threads: that stub gets it, "
+            "before any link. In JSON also the top-level member `parent`."
+        ),
+    ),
     (names.EPOCH, "timers", "The epoch of the link that the timer was armed for."),
     (names.REDRIVEN, "events and runs", "It was a dead letter: the sequence that it was first stored under."),
     (names.TRACEPARENT, "all", "W3C trace context, carried along."),

@@ -1,4 +1,4 @@
-"""What is asked of the backbone by request and reply: one model for each verb's body.
+"""What is asked of the backbone by request and reply: one model for each verb's body; replies.py has the answers.
 
 The verbs that take a documented task (register, linkset, linkdelete, notify) read it with the models of that task.
 """
@@ -17,6 +17,7 @@ TRANSCRIPT_EVENTS_MAX = 1_000
 REGISTRATIONS_MAX = 1_000
 REGISTRATION_PLACE = r"^[0-9]{1,20}\.[0-9a-f-]{36}$"
 """A registration's place in the order, as ``next`` tells it: when it was made, and its uuid."""
+ROUTES_MAX = 1_000
 
 
 class Deregister(Wire):
@@ -39,6 +40,12 @@ class ListLinks(Wire):
     stub: StubName | None = None
 
 
+class CloseStub(Wire):
+    """Verb ``stubclose``: the stub (``<service>.<stubref>``) answers no more."""
+
+    stub: StubName
+
+
 class ShowSession(Wire):
     """Verb ``session``: one session's record and link."""
 
@@ -59,6 +66,8 @@ class CreateProfile(Wire):
     name: Label
     branch: Branch = "draft"
     stub: StubName | None = None
+    routes: Annotated[dict[Label, StubName], Field(max_length=ROUTES_MAX)] | None = None
+    channel: Label = "webchat"
     title: Label | None = None
     opening_message: Text | None = None
 

@@ -9,8 +9,10 @@ import re
 from collections.abc import Mapping
 
 from broker.domain import headers as names
-from broker.domain.events import VisitorContent
+from broker.domain.channels import platform_of
+from broker.domain.events import ChatConfiguration, VisitorContent
 from broker.domain.ids import ActionName, ChannelName, branch_of
+from broker.domain.phones import PhoneContent
 from broker.domain.registry import Taker
 from broker.domain.subjects import ChatPath
 from broker.domain.wire import Body
@@ -21,25 +23,33 @@ INBOX_CHARACTERS_MAX = 200
 
 
 def default_feedback_action(channel: ChannelName) -> ActionName:
-    """The action that every stub has for a channel: ``_update_from_<channel>``."""
-    return ActionName(f"_update_from_{channel}")
+    """The action that every stub has for a channel, such as ``_update_from_webchat``."""
+    return platform_of(channel).feedback_action
 
 
-def owner_run(path: ChatPath, content: VisitorContent, payload: Body, *, profile_uuid: str | None = None) -> Body:
-    """A run of the feedback action: the text, and the event as ``_incoming_<channel>_data``.
+def owner_run(
+    path: ChatPath, content: VisitorContent | PhoneContent, payload: Body, *, profile_uuid: str | None = None
+) -> Body:
+    """A run of the feedback action: the text, and the event under the channel's key, as ``_incoming_webchat_data``.
 
-    The configuration has other members here than on the bus: ``branch``, ``pass_through_data``, ``profile_uuid``.
-    ``profile_uuid`` is the chat's, for an event that names none.
-    ``payload`` is the event as it came, so members that we do not know reach the stub too.
+    ``payload`` is the event as it came, so members that we do not know reach the stub too. ``profile_uuid`` is the
+    chat's, for an event that names none.
     """
-    given = content.configuration
-    configuration: Body = {"branch": branch_of(path.chat)}
+    incoming = payload
+    if isinstance(content, VisitorContent):
+        configuration = _configuration(path, content.configuration, profile_uuid)
+        incoming = {**payload, f"{path.channel}_configuration": configuration}
+    return {"stubpost": {"message": content.text, "data": {platform_of(path.channel).data_key: incoming}}}
+
+
+def _configuration(path: ChatPath, given: ChatConfiguration | None, profile_uuid: str | None) -> Body:
+    """It has other members here than on the bus: ``branch``, ``pass_through_data``, ``profile_uuid``."""
+    found: Body = {"branch": branch_of(path.chat)}
     if given is not None and given.pass_through is not None:
-        configuration["pass_through_data"] = given.pass_through
+        found["pass_through_data"] = given.pass_through
     if (named := profile_uuid if given is None else given.profile_uuid or profile_uuid) is not None:
-        configuration["profile_uuid"] = named
-    incoming = {**payload, f"{path.channel}_configuration": configuration}
-    return {"stubpost": {"message": content.text, "data": {f"_incoming_{path.channel}_data": incoming}}}
+        found["profile_uuid"] = named
+    return found
 
 
 def taker_run(channel: ChannelName, taker: Taker, payload: Body) -> Body:

@@ -2,7 +2,7 @@
 
 On the wire a member's name begins with its channel (``webchat_message``); here it does not (``message``), and the
 model of one channel is made by ``visitor_model`` or ``notification_model``. So a new channel needs no new model.
-Source: specs/stubber-webchat.md sections 2.3, 2.4, 4 and 6.3.
+Source: specs/stubber-webchat.md sections 2.3, 2.4 and 4.
 """
 
 from __future__ import annotations
@@ -145,16 +145,6 @@ class NotificationContent(Wire):
     stubsession: StubSession | None = None
 
 
-class ManageLink(Wire):
-    """The parameters of ``manage_stubsession`` for one channel."""
-
-    operation: Literal["set", "delete"]
-    sessionuuid: UUID
-    stubref: StubName | None = None
-    set_new_with_timeout_hours: Hours = TIMEOUT_HOURS_DEFAULT
-    set_feedback_action: Action | None = None
-
-
 class Linked(Wire):
     """Fact: from ``epoch`` on the conversation belongs to ``stub`` until ``expires_at_ms`` (Unix, UTC)."""
 
@@ -175,7 +165,7 @@ class Unlinked(Wire):
     stubref: StubName
     epoch: int
     expires_at_ms: int
-    reason: Literal["timeout", "deleted", "ended"]
+    reason: Literal["timeout", "deleted", "ended", "closed"]
 
 
 class Timeout(Wire):
@@ -221,7 +211,7 @@ class DeadLetter(Wire):
     body: bytes
 
 
-_Content = TypeVar("_Content", VisitorContent, NotificationContent, ManageLink)
+_Content = TypeVar("_Content", VisitorContent, NotificationContent)
 _UNPREFIXED = frozenset({"sessionuuid", "stubsession"})
 
 
@@ -257,22 +247,6 @@ def read_notification(channel: ChannelName, body: Body) -> NotificationContent:
     if body.get("conditions"):
         raise InvalidBodyError(what, ("conditions: the sender decides whether to send, so this must be empty",))
     return validate(notification_model(channel), _member(body, "platforms", channel, what=what), what=what)
-
-
-def read_manage_link(channel: ChannelName, body: Body, *, operation: Literal["set", "delete"]) -> ManageLink:
-    """The parameters of a ``manage_stubsession`` task for this channel and operation.
-
-    Raises:
-        InvalidBodyError: it is missing, does not validate, or says the other operation than its subject.
-    """
-    what = f"{channel} manage_stubsession"
-    params = body.get("params")
-    if isinstance(params, dict) and params.get("platform", channel) != channel:
-        raise InvalidBodyError(what, (f"params.platform: it is not {channel!r}, the channel of the subject",))
-    content = validate(ManageLink, _member(body, "params", channel, what=what), what=what)
-    if content.operation != operation:
-        raise InvalidBodyError(what, (f"operation: found {content.operation!r} on the subject of {operation!r}",))
-    return content
 
 
 def sender_in(body: Body) -> str | None:

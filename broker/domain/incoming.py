@@ -4,22 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
+
+from pydantic import Field
 
 from broker.domain import headers as names
-from broker.domain.events import (
-    Timeout,
-    VisitorContent,
-    read_manage_link,
-    read_notification,
-    read_visitor,
-    sender_in,
+from broker.domain.channels import platform_of
+from broker.domain.events import Label, StubName, Timeout, VisitorContent, read_notification, read_visitor, sender_in
+from broker.domain.ids import ActionName, ChannelName, SessionId, Stub, stubref
+from broker.domain.managing import ManageLink, ManagePhoneLink, Operation, read_manage_link
+from broker.domain.phones import (
+    PhoneContent,
+    PhoneNotification,
+    check_profile,
+    phone_session,
+    read_phone_notification,
+    read_phone_visit,
+    session_at,
 )
-from broker.domain.ids import ActionName, SessionId, Stub, stubref
 from broker.domain.registrations import Mechanism
 from broker.domain.registry import Taker
-from broker.domain.session import Event, LinkDeleted, LinkSet, NoChange, TimerFired, VisitorEvent
+from broker.domain.steps import Event, LinkDeleted, LinkSet, NoChange, TimerFired, VisitorEvent
 from broker.domain.subjects import LINK_FACTS, VISITOR_KINDS, Conversation, ConversationSubject, Kind
-from broker.domain.wire import Body, validate
+from broker.domain.wire import Body, Wire, validate
 from broker.errors import InvalidBodyError, InvalidSubjectError, NoSenderError
 
 
@@ -27,8 +34,18 @@ from broker.errors import InvalidBodyError, InvalidSubjectError, NoSenderError
 class Visit:
     """What a visitor did, as a model and as it came."""
 
-    content: VisitorContent
+    content: VisitorContent | PhoneContent
     payload: Body
+
+
+class Thread(Wire):
+    """Where in the channel a visitor's event came in: by which route, and in reply to whose message."""
+
+    route: Label | None = Field(default=None)
+    parent: StubName | None = None
+
+
+NO_THREAD = Thread()
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +53,7 @@ class Incoming:
     """One event of the log, read and checked; ``visit`` is None where a stub or a timer speaks.
 
     ``emitted`` is the mechanism that a visitor's event is meant for, ``*`` all of them.
+    ``number`` is the mobile number that the body names: its session follows from it, so it need not be known before.
     """
 
     subject: ConversationSubject
@@ -43,16 +61,24 @@ class Incoming:
     visit: Visit | None
     change: Event | None
     emitted: Mechanism = "*"
+    number: str | None = None
+    thread: Thread = NO_THREAD
+
+    @property
+    def may_begin(self) -> bool:
+        """Whether the event makes its session known where nobody has."""
+        return self.visit is not None or self.number is not None
 
     def event(self, fallback: Stub | None, takers: Callable[[Kind], tuple[Taker, ...]]) -> Event:
         """The event for the fold; who takes a visitor's event is looked up at the last moment."""
         if self.change is not None:
             return self.change
-        return VisitorEvent(self.subject.kind, fallback, takers)
+        parent = None if self.thread.parent is None else Stub.parse(self.thread.parent)
+        return VisitorEvent(self.subject.kind, fallback, takers, parent)
 
 
-def read_event(subject: ConversationSubject, body: Body, sender: Stub | None) -> Incoming:
-    """Read one event; ``sender`` is who speaks, as ``sender_of`` tells.
+def read_event(subject: ConversationSubject, body: Body, sender: Stub | None, thread: Thread = NO_THREAD) -> Incoming:
+    """Read one event; ``sender`` is who speaks, as ``sender_of`` tells, and ``thread`` is what ``thread_of`` tells.
 
     Raises:
         InvalidSubjectError: a fact of the past, which nobody folds.
@@ -60,49 +86,101 @@ def read_event(subject: ConversationSubject, body: Body, sender: Stub | None) ->
         NoSenderError: a link is wanted and nobody says for whom.
     """
     if subject.kind in VISITOR_KINDS:
-        return _visit(subject, body)
+        return _visit(subject, body, thread)
     conversation = subject.conversation
     assert conversation is not None  # noqa: S101 - the grammar has a session on all the others
     if subject.kind in LINK_FACTS or subject.kind is Kind.RECEIPT:
         raise InvalidSubjectError(conversation.subject(subject.kind), problem="it tells a fact, which is not folded")
-    change = _change(subject, conversation.session, body, sender)
-    return Incoming(subject, conversation, None, change)
-
-
-def _visit(subject: ConversationSubject, body: Body) -> Incoming:
-    content, payload = read_visitor(subject.path.channel, body)
-    session = SessionId(content.sessionuuid)
-    _same_session(subject.session, session, f"{subject.path.channel} event")
-    return Incoming(subject, subject.path.conversation(session), Visit(content, payload), None)
-
-
-def _change(subject: ConversationSubject, session: SessionId, body: Body, sender: Stub | None) -> Event:
-    channel = subject.path.channel
-    match subject.kind:
-        case Kind.NOTIFICATION:
-            notification = read_notification(channel, body)
-            _same_session(session, SessionId(notification.sessionuuid), f"{channel} notification")
-            if (wish := notification.stubsession) is None:
-                return NoChange()
-            return LinkSet(_required(sender), wish.set_new_with_timeout_hours, _action(wish.set_feedback_action))
-        case Kind.SET:
-            task = read_manage_link(channel, body, operation="set")
-            _same_session(session, SessionId(task.sessionuuid), f"{channel} manage_stubsession")
-            owner = _owner(task.stubref, sender)
-            return LinkSet(owner, task.set_new_with_timeout_hours, _action(task.set_feedback_action))
-        case Kind.DELETE:
-            task = read_manage_link(channel, body, operation="delete")
-            _same_session(session, SessionId(task.sessionuuid), f"{channel} manage_stubsession")
-            return LinkDeleted()
-        case _:
-            fired = validate(Timeout, body, what="timeout")
-            return TimerFired(fired.timer, fired.epoch)
+    change, number = _change(subject.kind, conversation, body, sender)
+    return Incoming(subject, conversation, None, change, number=number)
 
 
 def sender_of(body: Body, headers: Mapping[str, str]) -> Stub | None:
     """Who speaks: the header, or the field that a person types; None if nobody says."""
     name = headers.get(names.STUB) or sender_in(body)
     return None if name is None else Stub.parse(name)
+
+
+def thread_of(body: Body, headers: Mapping[str, str]) -> Thread:
+    """The route and the parent's stub: the headers, or the fields ``route`` and ``parent`` that a person types.
+
+    Raises:
+        InvalidBodyError: one of them is no such name.
+    """
+    found: dict[str, Any] = {}
+    for member, header in (("route", names.ROUTE), ("parent", names.PARENT)):
+        if (value := headers.get(header) or body.get(member)) is not None:
+            found[member] = value
+    return validate(Thread, found, what="place in the channel") if found else NO_THREAD
+
+
+def _visit(subject: ConversationSubject, body: Body, thread: Thread) -> Incoming:
+    path, what = subject.path, f"{subject.path.channel} event"
+    visit = read_visit(path.channel, body)
+    if isinstance(visit.content, PhoneContent):
+        number = visit.content.sender
+        check_profile(path, visit.content.profile_name, what=what)
+        session = phone_session(path, number)
+    else:
+        number, session = None, SessionId(visit.content.sessionuuid)
+    _same_session(subject.session, session, what)
+    return Incoming(subject, path.conversation(session), visit, None, number=number, thread=thread)
+
+
+def read_visit(channel: ChannelName, body: Body) -> Visit:
+    """What a visitor did, by the model of the channel.
+
+    Raises:
+        InvalidBodyError: it is missing or does not validate.
+    """
+    return Visit(*(read_phone_visit if platform_of(channel).by_number else read_visitor)(channel, body))
+
+
+def _change(kind: Kind, conversation: Conversation, body: Body, sender: Stub | None) -> tuple[Event, str | None]:
+    """What happens to the link, and the mobile number that the body names."""
+    match kind:
+        case Kind.NOTIFICATION:
+            return _notified(conversation, body, sender)
+        case Kind.SET:
+            task, number = _task(conversation, body, "set")
+            owner = _owner(task.stubref, sender)
+            return LinkSet(owner, task.set_new_with_timeout_hours, _action(task.set_feedback_action)), number
+        case Kind.DELETE:
+            task, number = _task(conversation, body, "delete")
+            return LinkDeleted(None if task.only_of is None else Stub.parse(task.only_of)), number
+        case _:
+            fired = validate(Timeout, body, what="timeout")
+            return TimerFired(fired.timer, fired.epoch), None
+
+
+def _notified(conversation: Conversation, body: Body, sender: Stub | None) -> tuple[Event, str | None]:
+    channel = conversation.path.channel
+    by_number = platform_of(channel).by_number
+    notification = (read_phone_notification if by_number else read_notification)(channel, body)
+    number = _checked(conversation, notification, f"{channel} notification")
+    if (wish := notification.stubsession) is None:
+        return NoChange(), number
+    owner = _required(sender)
+    return LinkSet(owner, wish.set_new_with_timeout_hours, _action(wish.set_feedback_action)), number
+
+
+def _task(
+    conversation: Conversation, body: Body, operation: Operation
+) -> tuple[ManageLink | ManagePhoneLink, str | None]:
+    channel = conversation.path.channel
+    task = read_manage_link(channel, body, operation=operation)
+    return task, _checked(conversation, task, f"{channel} manage_stubsession")
+
+
+def _checked(conversation: Conversation, said: Any, what: str) -> str | None:
+    """The mobile number that a stub names, None on other channels; the session must be the one in the subject."""
+    if isinstance(said, PhoneNotification | ManagePhoneLink):
+        session = session_at(conversation.path, said, what=what)
+        if session is not None:
+            _same_session(conversation.session, session, what)
+        return said.mobile_number
+    _same_session(conversation.session, SessionId(said.sessionuuid), what)
+    return None
 
 
 def _owner(name: str | None, sender: Stub | None) -> Stub:

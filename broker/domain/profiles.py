@@ -6,6 +6,7 @@ from pydantic import JsonValue
 
 from broker.domain.events import UUID, Label, StubName
 from broker.domain.ids import Branch, ChatName, OrgId, Stub, effective_chat_name
+from broker.domain.routing import mapped_stub
 from broker.domain.wire import Wire
 
 
@@ -13,6 +14,7 @@ class Profile(Wire):
     """Value in bucket PROFILES, key ``<org>.<branch><name>``: one branch of one chat, so each has its own routing.
 
     ``stub`` (``<service>.<stubref>``) takes the visitor's events while no link is alive; None means registrations do.
+    ``routes`` says so for each route of a channel that has several (Slack's channels), ``__catch_all`` for the rest.
     """
 
     org: UUID
@@ -22,14 +24,15 @@ class Profile(Wire):
     channel: Label = "webchat"
     profile_uuid: UUID
     stub: StubName | None = None
+    routes: dict[Label, StubName] | None = None
     title: Label | None = None
     opening_message: str | None = None
     client_config: dict[str, JsonValue] | None = None
 
-    @property
-    def fallback(self) -> Stub | None:
-        """The stub that takes what no link takes."""
-        return None if self.stub is None else Stub.parse(self.stub)
+    def fallback(self, route_name: str | None = None) -> Stub | None:
+        """The stub that takes what no link takes, on that route."""
+        found = mapped_stub(self.routes or {}, route_name, self.stub)
+        return None if found is None else Stub.parse(found)
 
 
 def profile_key(org: OrgId, chat: ChatName) -> str:

@@ -14,7 +14,7 @@ from broker.domain import headers as names
 from broker.domain.events import Linked, Unlinked
 from broker.domain.grammar import parse_conversation
 from broker.domain.ids import ActionName, Stub
-from broker.domain.incoming import Incoming, read_event, sender_of
+from broker.domain.incoming import Incoming, read_event, sender_of, thread_of
 from broker.domain.registrations import mechanism_of
 from broker.domain.registry import Occasion, Taker
 from broker.domain.session import DeliverToTaker, Effect, Limits, Link, State, apply
@@ -77,7 +77,8 @@ class LogEvent:
             return self.undecoded
         body = self.body or {}
         try:
-            incoming = read_event(parse_conversation(self.subject), body, sender_of(body, self.headers))
+            sender, thread = sender_of(body, self.headers), thread_of(body, self.headers)
+            incoming = read_event(parse_conversation(self.subject), body, sender, thread)
             mechanism = self.headers.get(names.MECHANISM)
             return incoming if mechanism is None else replace(incoming, emitted=mechanism_of(mechanism))
         except BackboneError as error:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from broker.domain.ids import ActionName, Stub
 from broker.domain.registry import Taker
+from broker.domain.routing import Way, route
 from broker.domain.steps import (
     MS_PER_HOUR,
     AnnounceEnded,
@@ -83,11 +84,10 @@ class _Fold:
         if link is not None and self.at_ms >= link.expires_at_ms:
             self.end_link("timeout")
         if self.state.held and self.at_ms >= self.state.held_until_ms:
-            self.give_up_held()
+            self.give_up_held(f"no stub set a link within {self.limits.hold_ms_max} ms of the first message")
 
-    def give_up_held(self) -> None:
-        """Nobody answered in time."""
-        detail = f"no stub set a link within {self.limits.hold_ms_max} ms of the first message"
+    def give_up_held(self, detail: str) -> None:
+        """Nobody answers what waited."""
         self.effects.extend(SetAside(sequence, "unanswered", detail) for sequence in self.state.held)
         self.state = replace(self.state, held=(), held_until_ms=0)
 
@@ -100,16 +100,18 @@ class _Fold:
         self.state = replace(self.state, held=(), held_until_ms=0)
 
     def visitor(self, event: VisitorEvent) -> None:
-        """Route: the live link, else the profile's stub, else who registered, else hold, else dead letter."""
+        """Deliver to the stub that the routing order names, else offer it to who registered, else hold or set aside."""
         kind = self._judged(event.kind)
         link = self.state.link
-        if link is not None:
-            self.effects.append(DeliverToOwner(link.stub, link.feedback_action, self.sequence))
-        elif event.fallback is not None and kind is not Kind.INITIALIZE:
-            self.release_held(event.fallback, None)
-            self.effects.append(DeliverToOwner(event.fallback, None, self.sequence))
-        else:
+        named = event if kind is not Kind.INITIALIZE else replace(event, fallback=None, parent=None)
+        place = route(parent=named.parent, owner=None if link is None else link.stub, mapped=named.fallback)
+        if place is None:
             self._offer(kind, event.takers(kind))
+        else:
+            if place.way is Way.PROFILE:
+                self.release_held(place.stub, None)
+            action = link.feedback_action if link is not None and link.stub == place.stub else None
+            self.effects.append(DeliverToOwner(place.stub, action, self.sequence))
         if kind is Kind.ENDED:
             self.end_link("ended")
 
@@ -151,11 +153,29 @@ class _Fold:
         link = Link(event.stub, event.feedback_action, self.sequence, expires_at_ms, hours)
         replaced = before.stub if before is not None and before.stub != link.stub else None
         # The timer is armed lazily: one that fires early finds the later deadline and arms again.
-        if before is None or expires_at_ms < before.expires_at_ms:
+        if not event.closed and (before is None or expires_at_ms < before.expires_at_ms):
             self.effects.append(Arm("link", link.epoch, expires_at_ms))
         self.effects.append(AnnounceLinked(link, replaced, clamped=hours < event.hours))
-        self.release_held(link.stub, link.feedback_action)
+        if not event.closed:
+            self.release_held(link.stub, link.feedback_action)
         self.state = replace(self.state, link=link, offered=False)
+        if event.closed:
+            self.end_link("closed")
+            self._give_up_for_closed()
+
+    def _give_up_for_closed(self) -> None:
+        """What waited for the stub that took the first message waits no longer: that stub is closed."""
+        if self.state.held:
+            self.effects.append(Disarm("hold"))
+            self.give_up_held("the stub that set the link is closed")
+
+    def delete_link(self, event: LinkDeleted) -> None:
+        """A delete that names a stub ends that stub's link alone."""
+        link = self.state.link
+        if event.only_of is None:
+            self.end_link("deleted")
+        elif link is not None and link.stub == event.only_of:
+            self.end_link("closed")
 
     def timer_fired(self, event: TimerFired) -> None:
         """Time has been let pass already; a firing that came too early, or for an older epoch, only arms again.
@@ -184,7 +204,7 @@ def apply(state: State, event: Event, *, sequence: int, at_ms: int, limits: Limi
         case LinkSet():
             fold.set_link(event)
         case LinkDeleted():
-            fold.end_link("deleted")
+            fold.delete_link(event)
         case TimerFired():
             fold.timer_fired(event)
         case NoChange():

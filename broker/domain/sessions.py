@@ -17,7 +17,7 @@ class SessionRecord(Wire):
     """Value in bucket SESSIONS, key = the session uuid; ``token_sha256`` is hex, None if nobody may resume.
 
     ``kept_until_ms``: the bucket keeps the record until then at least, so whoever has read it once need not look
-    again; None says nothing.
+    again; None says nothing. ``mobile_number``: its digits, where the session is that of a number.
     """
 
     channel: Label
@@ -29,6 +29,7 @@ class SessionRecord(Wire):
     profile_uuid: UUID | None = None
     meta_data: dict[str, JsonValue] | None = None
     kept_until_ms: int | None = None
+    mobile_number: str | None = None
 
     @property
     def path(self) -> ChatPath:

@@ -12,7 +12,7 @@ from broker.domain.subjects import Kind, TimerKind
 
 MS_PER_HOUR = 3_600_000
 
-EndReason = Literal["timeout", "deleted", "ended"]
+EndReason = Literal["timeout", "deleted", "ended", "closed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,25 +53,33 @@ class State:
 
 @dataclass(frozen=True, slots=True)
 class VisitorEvent:
-    """Anything a visitor did. ``takers`` answers who is registered for it under the kind that the fold judged."""
+    """Anything a visitor did.
+
+    ``fallback`` is the stub that the profile's static map names. ``takers`` answers who is registered for the event
+    under the kind that the fold judged. ``parent`` wrote what the event replies to, on channels that have threads.
+    """
 
     kind: Kind
     fallback: Stub | None
     takers: Callable[[Kind], tuple[Taker, ...]]
+    parent: Stub | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class LinkSet:
-    """A stub asks for the conversation."""
+    """A stub asks for the conversation; ``closed``: it is closed already, so the link ends as it begins."""
 
     stub: Stub
     hours: float
     feedback_action: ActionName | None
+    closed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class LinkDeleted:
-    """The link is to end; nobody needs to own it to say so."""
+    """The link is to end, whoever owns it; ``only_of``: if that stub owns it, since it is closed."""
+
+    only_of: Stub | None = None
 
 
 @dataclass(frozen=True, slots=True)

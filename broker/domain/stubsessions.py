@@ -13,6 +13,7 @@ from broker.domain.subjects import ChatPath
 from broker.domain.wire import Wire
 
 INDEX = "index"
+CLOSED = "closed"
 SESSION = "session"
 
 
@@ -91,5 +92,18 @@ def session_key(org: OrgId, session: SessionId) -> str:
 
 
 def index_key(org: OrgId, stub: Stub, session: SessionId) -> str:
-    """Where a stub's link to a session is noted; the note may lag, so whoever reads it checks the link."""
-    return f"{INDEX}.{org}.{stub.service}.{stub.ref}.{session}"
+    """Where a stub's link to a session is noted; the note may lag, so whoever reads it checks the link.
+
+    The note holds the mobile number where the session is one's, and else nothing.
+    """
+    return f"{index_prefix(org, stub)}.{session}"
+
+
+def index_prefix(org: OrgId, stub: Stub) -> str:
+    """Below this are the notes of one stub's links."""
+    return f"{INDEX}.{org}.{stub.service}.{stub.ref}"
+
+
+def closed_key(org: OrgId, stub: Stub) -> str:
+    """There while a stub is closed, for as long as the log may still hold something that it said."""
+    return f"{CLOSED}.{org}.{stub.service}.{stub.ref}"

@@ -67,6 +67,7 @@ Verb = Literal[
     "notify",
     "linkset",
     "linkdelete",
+    "stubclose",
     "links",
     "session",
     "transcript",

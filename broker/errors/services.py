@@ -45,12 +45,12 @@ class UnknownStubError(BackboneError):
 
 
 class StubClosedError(BackboneError):
-    """A run for a stub that has closed."""
+    """A run, or a link, for a stub that has closed."""
 
     code = "stub_closed"
 
     def __init__(self, stub: str) -> None:
-        super().__init__(f"stub {stub} has closed: it runs nothing any more")
+        super().__init__(f"stub {stub} has closed: it runs nothing and takes no links any more")
 
 
 class ActionMissingError(BackboneError):

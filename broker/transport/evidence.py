@@ -126,8 +126,8 @@ async def _rules(sources: Sources, conversation: Conversation, known_since_ms: i
     value = (await sources.profiles.read(profile_key(org, conversation.path.chat))).value
     profile = None if value is None else validate(Profile, decode(value), what="profile")
 
-    def fallback(_incoming: Incoming) -> Stub | None:
-        return None if profile is None else profile.fallback
+    def fallback(incoming: Incoming) -> Stub | None:
+        return None if profile is None else profile.fallback(incoming.thread.route)
 
     return Rules(fallback, takers, known_since_ms=known_since_ms)
 

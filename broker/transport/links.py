@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from broker.codec import decode
 from broker.domain.deliveries import default_feedback_action
 from broker.domain.ids import ChannelName, OrgId, SessionId, Stub, session_id
-from broker.domain.stubsessions import INDEX, StateRecord, session_key
+from broker.domain.stubsessions import INDEX, StateRecord, index_prefix, session_key
 from broker.domain.wire import validate
 from broker.errors import BackboneError
 from broker.transport.records import Records
@@ -15,7 +15,10 @@ from broker.transport.records import Records
 
 @dataclass(frozen=True, slots=True)
 class LiveLink:
-    """One live link, as people ask for it; ``feedback_action`` is the one that will run."""
+    """One live link, as people ask for it; ``feedback_action`` is the one that will run.
+
+    ``mobile_number``: whom the session belongs to, on a channel of numbers; its profile is the chat.
+    """
 
     session: SessionId
     stub: Stub
@@ -25,17 +28,28 @@ class LiveLink:
     timeout_hours: float
     expires_at_ms: int
     epoch: int
+    mobile_number: str | None = None
+
+    @property
+    def endpoint(self) -> str:
+        """Whom the link is with: the number, else the session."""
+        return self.mobile_number or self.session
+
+    @property
+    def profile(self) -> str | None:
+        """The profile that a number's link belongs to; None where the session alone tells."""
+        return None if self.mobile_number is None else self.chat_name
 
 
 async def live_links(records: Records, org: OrgId, stub: Stub | None, *, now_ms: int) -> list[LiveLink]:
     """Soonest to expire first. The index may lag, so a note without its link is passed over, and so is a lapsed one."""
-    prefix = f"{INDEX}.{org}" if stub is None else f"{INDEX}.{org}.{stub.service}.{stub.ref}"
+    prefix = f"{INDEX}.{org}" if stub is None else index_prefix(org, stub)
     found = []
     for entry in await records.entries(prefix):
         _, _, service, ref, session = entry.key.split(".")
         link = await live_link(records, org, session_id(session), now_ms=now_ms)
         if link is not None and str(link.stub) == f"{service}.{ref}":
-            found.append(link)
+            found.append(replace(link, mobile_number=entry.value.decode() or None))
     return sorted(found, key=lambda link: link.expires_at_ms)
 
 

@@ -13,16 +13,19 @@ from broker.runtime.main import run_worker
 from broker.runtime.settings import Settings
 from broker.transport.commands import serve_commands
 from broker.transport.topology import CONVERSATIONS, PROFILES, REGISTRATIONS, SESSIONS, STUBSESSIONS, linker_consumers
+from workers.linker.chats import Chats
 from workers.linker.commands import Commands
 from workers.linker.directory import Directory
 from workers.linker.effects import Effects
 from workers.linker.emitting import Emitting
 from workers.linker.handle import LinkAndRoute
 from workers.linker.lapsing import Lapsing
+from workers.linker.linking import Linking
 from workers.linker.queries import Queries
 from workers.linker.reading import not_folded
 from workers.linker.registering import Registering
 from workers.linker.states import States
+from workers.linker.stubs import StubNotes
 
 
 class LinkerSettings(Settings):
@@ -41,15 +44,19 @@ async def work(settings: LinkerSettings, backbone: Backbone, stop: asyncio.Event
     directory = Directory(
         backbone.connection, registrations=registrations, profiles=profiles, sessions=backbone.records(SESSIONS)
     )
-    effects = Effects(backbone, directory, states)
+    effects, stubs = Effects(backbone, directory), StubNotes(states, directory.sessions)
     limits = Limits(settings.link_hours_max, settings.held_max, round(settings.hold_s * 1000))
     remembered = States(states)
-    handle = LinkAndRoute(directory, remembered, effects, limits)
+    handle = LinkAndRoute(directory, remembered, stubs, effects, limits)
     queries = Queries(backbone.connection, directory, states, settings.partitions)
     registering = Registering(directory, registrations, registrations_max=settings.registrations_max)
     lapsing = Lapsing(directory, registrations, backbone.dead_letters)
     commands = Commands(
-        directory, backbone.publisher, registering, profiles, queries, Emitting(directory, backbone.publisher)
+        registering,
+        Linking(directory.sessions, backbone.publisher, stubs, registering, limits),
+        Emitting(directory, backbone.publisher),
+        Chats(directory, profiles),
+        queries,
     )
     consumers = tuple(spec.name for spec in linker_consumers(settings.partitions))
     async with directory, lapsing.looking(), serve_commands(backbone.connection, commands, name="heimdall-linker"):

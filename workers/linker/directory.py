@@ -54,9 +54,10 @@ class Directory:
         await self.profiles.stop()
 
     def profile(self, path: ChatPath) -> Profile | None:
-        """The chat's profile, None if it has none: then registrations take what no link takes."""
+        """The chat's profile on that channel, None if it has none: then registrations take what no link takes."""
         entry = self.profiles.get(profile_key(path.org, path.chat))
-        return None if entry is None else validate(Profile, decode(entry.value), what="profile")
+        profile = None if entry is None else validate(Profile, decode(entry.value), what="profile")
+        return None if profile is None or profile.channel != path.channel else profile
 
     def takers(self, conversation: Conversation, kind: Kind, occasion: Occasion) -> tuple[Taker, ...]:
         """Who is registered for an event, under the kind that the fold judged."""

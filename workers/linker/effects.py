@@ -11,8 +11,8 @@ import structlog
 from broker.codec import MSGPACK, decode, encode
 from broker.domain import headers as names
 from broker.domain.deliveries import default_feedback_action, owner_run, taker_headers, taker_run
-from broker.domain.events import Linked, Unlinked, read_visitor
-from broker.domain.incoming import Visit
+from broker.domain.events import Linked, Unlinked
+from broker.domain.incoming import Visit, read_visit
 from broker.domain.session import (
     AnnounceEnded,
     AnnounceLinked,
@@ -23,7 +23,6 @@ from broker.domain.session import (
     Effect,
     SetAside,
 )
-from broker.domain.stubsessions import index_key
 from broker.domain.subjects import Conversation, DeliverySubject, Kind
 from broker.domain.wire import Body, dump
 from broker.errors import BodyError
@@ -31,7 +30,6 @@ from broker.runtime.backbone import Backbone
 from broker.runtime.deadletters import Original
 from broker.transport.publisher import Stored
 from broker.transport.reader import read_one
-from broker.transport.records import Records
 from broker.transport.topology import CONVERSATIONS
 from workers.linker.directory import Directory
 
@@ -45,15 +43,14 @@ log = structlog.get_logger()
 
 
 class Effects:
-    """The linker's hands: publishes, index, timers, dead letters and used-up registrations."""
+    """The linker's hands: publishes, timers, dead letters and used-up registrations."""
 
-    def __init__(self, backbone: Backbone, directory: Directory, index: Records) -> None:
+    def __init__(self, backbone: Backbone, directory: Directory) -> None:
         self._connection = backbone.connection
         self._publisher = backbone.publisher
         self._timers = backbone.timers
         self._dead_letters = backbone.dead_letters
         self._directory = directory
-        self._index = index
 
     async def carry_out(
         self, effects: Iterable[Effect], conversation: Conversation, original: Original, visit: Visit | None
@@ -147,11 +144,8 @@ class Effects:
         return [await self._publisher.submit(str(subject), data, headers)]
 
     async def _linked(self, effect: AnnounceLinked, conversation: Conversation, *, now_ms: int) -> list[Ack]:
-        link, org = effect.link, conversation.path.org
+        link = effect.link
         await self._directory.sessions.keep(conversation.session, until_ms=link.expires_at_ms, now_ms=now_ms)
-        await self._index.write(index_key(org, link.stub, conversation.session), b"", revision=None)
-        if effect.replaces is not None:
-            await self._index.delete(index_key(org, effect.replaces, conversation.session))
         fact = Linked(
             stub=str(link.stub),
             stubref=link.stub.ref,
@@ -169,7 +163,6 @@ class Effects:
 
     async def _ended(self, effect: AnnounceEnded, conversation: Conversation) -> list[Ack]:
         link = effect.link
-        await self._index.delete(index_key(conversation.path.org, link.stub, conversation.session))
         fact = Unlinked(
             stub=str(link.stub),
             stubref=link.stub.ref,
@@ -213,5 +206,4 @@ class Effects:
 
 def _visit_of(original: Original, conversation: Conversation) -> Visit:
     """A held event as it was when it was held; it validated then, so it does now."""
-    content, payload = read_visitor(conversation.path.channel, decode(original.data))
-    return Visit(content, payload)
+    return read_visit(conversation.path.channel, decode(original.data))

@@ -13,6 +13,7 @@ from broker.domain import headers as names
 from broker.domain.deliveries import is_inbox
 from broker.domain.emitting import Emission, read_emit
 from broker.domain.ids import OrgId, message_id
+from broker.domain.replies import EmitReply, Emitted
 from broker.domain.wire import Body
 from broker.errors import ForbiddenError, InvalidBodyError, InvalidNameError
 from broker.transport.publisher import Publisher
@@ -44,7 +45,7 @@ class Emitting:
         for place, emission in enumerate(emissions):
             own_id = message_id(event_id if place == 0 else f"{event_id}-{place}")
             emitted.append(await self._store(emission, {**carried, names.MESSAGE_ID: own_id}))
-        return {"emitted": emitted}
+        return EmitReply(emitted=emitted).model_dump()
 
     async def _check_session(self, emission: Emission) -> None:
         """A session lives at one path; a new one begins wherever its first event is."""
@@ -53,16 +54,16 @@ class Emitting:
         if path is not None and path != conversation.path:
             raise ForbiddenError(f"session {conversation.log_id}", org=conversation.path.org)
 
-    async def _store(self, emission: Emission, headers: Mapping[str, str]) -> Body:
+    async def _store(self, emission: Emission, headers: Mapping[str, str]) -> Emitted:
         said = {**headers, names.CONTENT_TYPE: MSGPACK, names.MECHANISM: emission.mechanism}
         stored = await self._publisher.store(emission.subject, encode(emission.body), said)
         log.info("event_emitted", session_id=emission.conversation.log_id, sequence=stored.sequence)
-        return {
-            "path": emission.subject,
-            "mechanism": emission.mechanism,
-            "sequence": stored.sequence,
-            "duplicate": stored.duplicate,
-        }
+        return Emitted(
+            path=emission.subject,
+            mechanism=emission.mechanism,
+            sequence=stored.sequence,
+            duplicate=stored.duplicate,
+        )
 
 
 def _reply(headers: Mapping[str, str]) -> dict[str, str]:

@@ -14,6 +14,7 @@ from workers.linker.directory import Directory
 from workers.linker.effects import Effects
 from workers.linker.reading import read
 from workers.linker.states import States
+from workers.linker.stubs import StubNotes
 
 CONFLICTS_MAX = 20
 """Somebody else writing the same session this often within one event is a fault, not a race."""
@@ -28,9 +29,12 @@ class LinkAndRoute:
     ids of the effects make the repetition invisible.
     """
 
-    def __init__(self, directory: Directory, states: States, effects: Effects, limits: Limits) -> None:
+    def __init__(
+        self, directory: Directory, states: States, stubs: StubNotes, effects: Effects, limits: Limits
+    ) -> None:
         self._directory = directory
         self._states = states
+        self._stubs = stubs
         self._effects = effects
         self._limits = limits
 
@@ -67,13 +71,16 @@ class LinkAndRoute:
         state, revision = await self._states.load(conversation)
         profile = self._directory.profile(conversation.path)
         event = incoming.event(
-            None if profile is None else profile.fallback,
+            None if profile is None else profile.fallback(incoming.thread.route),
             lambda kind: self._directory.takers(conversation, kind, _occasion(incoming, original)),
         )
+        if original.sequence > state.last_sequence:
+            event = await self._stubs.prepare(event, state, conversation)
         new, effects = apply(state, event, sequence=original.sequence, at_ms=original.stored_at_ms, limits=self._limits)
         if new is state:
             return
         await self._effects.carry_out(effects, conversation, original, incoming.visit)
+        await self._stubs.tidy(event, state, new, conversation)
         await self._states.save(conversation, new, revision=revision, at_ms=original.stored_at_ms)
 
 

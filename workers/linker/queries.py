@@ -5,12 +5,15 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
 
 from broker.codec import BODY_BYTES_MAX, EVENT_DEPTH_MAX, decode, encode
 from broker.domain.commands import ListLinks, ReadTranscript, ShowSession
 from broker.domain.ids import OrgId, SessionId, Stub
+from broker.domain.replies import EventShown, LinkShown, LinksReply, SessionReply, SessionShown, TranscriptReply
 from broker.domain.subjects import ChatPath, Conversation, partition_of
-from broker.domain.wire import Body, dump, validate
+from broker.domain.wire import Body, validate
 from broker.errors import BackboneError, ForbiddenError, UnknownSessionError
 from broker.transport.connection import Connection
 from broker.transport.links import LiveLink, live_link, live_links
@@ -38,17 +41,18 @@ class Queries:
         wanted = validate(ListLinks, body, what="links")
         stub = None if wanted.stub is None else Stub.parse(wanted.stub)
         found = await live_links(self._records, org, stub, now_ms=now_ms())
-        return {"links": [_link(link) for link in found]}
+        return LinksReply(links=[_link(link) for link in found]).model_dump()
 
     async def session(self, org: OrgId, body: Body, _headers: Mapping[str, str]) -> Body:
         """One session's record, without its token, and its live link."""
         session = SessionId(validate(ShowSession, body, what="session").sessionuuid)
         await self._path(org, session)
         record = await self._directory.sessions.record(session)
-        shown = {} if record is None else dump(record)
-        shown.pop("token_sha256", None)
-        link = await live_link(self._records, org, session, now_ms=now_ms())
-        return {"session": shown, "link": None if link is None else _link(link)}
+        if record is None:
+            raise UnknownSessionError(session)
+        found = await live_link(self._records, org, session, now_ms=now_ms())
+        link = None if found is None else _link(replace(found, mobile_number=record.mobile_number))
+        return SessionReply(session=SessionShown(**record.model_dump()), link=link).model_dump()
 
     async def transcript(self, org: OrgId, body: Body, _headers: Mapping[str, str]) -> Body:
         """A session's events after a sequence, in order, as many as fit a reply; read by the few, as some are long."""
@@ -63,12 +67,12 @@ class Queries:
                 event, event_bytes = _event(message, conversation)
                 size_bytes += event_bytes
                 if size_bytes > EVENTS_BYTES_MAX:
-                    return {"events": events}
+                    return _transcript(events)
                 events.append(event)
             if len(page) < count:
                 break
             after = page[-1].sequence
-        return {"events": events}
+        return _transcript(events)
 
     async def _path(self, org: OrgId, session: SessionId) -> ChatPath:
         path = await self._directory.sessions.path_of(session)
@@ -88,23 +92,30 @@ def now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-def _link(link: LiveLink) -> Body:
-    """A live link as documented for lists.
+def _link(link: LiveLink) -> LinkShown:
+    """A live link as documented for lists."""
+    return LinkShown(
+        platform=link.channel,
+        endpoint=link.endpoint,
+        profile=link.profile,
+        sessionuuid=link.session,
+        chat_name=link.chat_name,
+        service=link.stub.service,
+        stubref=link.stub.ref,
+        feedback_action=link.feedback_action,
+        timeout_hours=link.timeout_hours,
+        epoch=link.epoch,
+        expires_at=datetime.fromtimestamp(link.expires_at_ms / 1000, UTC).isoformat(timespec="milliseconds"),
+        expires_at_ms=link.expires_at_ms,
+        ttl_seconds=(link.expires_at_ms - now_ms()) / 1000,
+    )
 
-    Source: specs/stubber-webchat.md section 6.4.
-    """
-    return {
-        "platform": link.channel,
-        "sessionuuid": link.session,
-        "chat_name": link.chat_name,
-        "service": link.stub.service,
-        "stubref": link.stub.ref,
-        "feedback_action": link.feedback_action,
-        "timeout_hours": link.timeout_hours,
-        "epoch": link.epoch,
-        "expires_at_ms": link.expires_at_ms,
-        "ttl_seconds": (link.expires_at_ms - now_ms()) / 1000,
-    }
+
+def _transcript(events: list[Body]) -> Body:
+    """The events were built from what the models say; what is in a body is the sender's."""
+    return TranscriptReply.model_construct(
+        events=[EventShown.model_construct(**event) for event in events]
+    ).model_dump()
 
 
 def _event(message: StoredMessage, conversation: Conversation) -> tuple[Body, int]:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from broker.codec import EVENT_DEPTH_MAX, decode
 from broker.domain import headers as names
 from broker.domain.grammar import parse_conversation
-from broker.domain.incoming import Incoming, read_event, sender_of
+from broker.domain.incoming import Incoming, read_event, sender_of, thread_of
 from broker.domain.registrations import mechanism_of
 from broker.domain.subjects import LINK_FACTS, Kind
 from broker.transport.pull import Delivery
@@ -36,6 +36,6 @@ def read(public_subject: str, data: bytes, headers: Mapping[str, str]) -> Incomi
     """
     subject = parse_conversation(public_subject)
     body = decode(data, depth_max=EVENT_DEPTH_MAX)
-    incoming = read_event(subject, body, sender_of(body, headers))
+    incoming = read_event(subject, body, sender_of(body, headers), thread_of(body, headers))
     mechanism = headers.get(names.MECHANISM)
     return incoming if mechanism is None else replace(incoming, emitted=mechanism_of(mechanism))

@@ -20,6 +20,13 @@ from broker.domain.registrations import (
     read_register,
     to_registration,
 )
+from broker.domain.replies import (
+    DeregisterReply,
+    EventWaitedFor,
+    RegisterReply,
+    RegistrationShown,
+    RegistrationsReply,
+)
 from broker.domain.wire import Body, dump, validate
 from broker.errors import ConflictError, InvalidBodyError, TooManyRegistrationsError
 from broker.transport.records import Records
@@ -57,7 +64,8 @@ class Registering:
         record = await self._write(f"{org}.{wanted.uuid}", made)
         shadow = self._directory.registry.shadowing(to_registration(record))
         log.info("registration_made", registration_id=wanted.uuid, stubref=str(stub))
-        return {"uuid": wanted.uuid, "shadowed_by": None if shadow is None else shadow.id}
+        reply = RegisterReply(uuid=wanted.uuid, shadowed_by=None if shadow is None else shadow.id)
+        return reply.model_dump()
 
     async def deregister(self, org: OrgId, body: Body, _headers: Mapping[str, str]) -> Body:
         """Verb ``deregister``; another linker may have made it a moment ago, so the bucket is asked, not the copy."""
@@ -65,7 +73,7 @@ class Registering:
         there = (await self._records.read(f"{org}.{wanted.uuid}")).value is not None
         if there:
             await self._remove((f"{org}.{wanted.uuid}",))
-        return {"removed": there}
+        return DeregisterReply(removed=there).model_dump()
 
     async def registrations(self, org: OrgId, body: Body, _headers: Mapping[str, str]) -> Body:
         """Verb ``registrations``: a page, and where the next one begins; the page ends early where it grows large."""
@@ -75,19 +83,19 @@ class Registering:
         await self._catch_up(org)
         found = (one for one in self._directory.registry.of_org(org) if (one.since, one.id) > after)
         shown, more = self._page([one for one in found if stub in (None, one.stub)], wanted.limit)
-        return {"registrations": shown, "next": more}
+        return RegistrationsReply(registrations=shown, next=more).model_dump()
 
-    def _page(self, found: list[Registration], limit: int) -> tuple[list[Body], str | None]:
+    def _page(self, found: list[Registration], limit: int) -> tuple[list[RegistrationShown], str | None]:
         """As many as fit a reply, and the place of the last of them where there are more."""
-        shown: list[Body] = []
+        shown: list[RegistrationShown] = []
         size_bytes = 0
         for place, one in enumerate(found):
-            body = _shown(one, self._directory.registry.shadowing(one))
-            size_bytes += len(encode(body))
+            registration = _shown(one, self._directory.registry.shadowing(one))
+            size_bytes += len(encode(registration.model_dump()))
             if shown and (len(shown) == limit or size_bytes > PAGE_BYTES_MAX):
                 last = found[place - 1]
                 return shown, f"{last.since}.{last.id}"
-            shown.append(body)
+            shown.append(registration)
         return shown, None
 
     async def remove_of(self, org: OrgId, stub: Stub) -> int:
@@ -142,17 +150,17 @@ def _place(text: str) -> tuple[int, str]:
     return int(since), registration_id
 
 
-def _shown(found: Registration, shadow: Registration | None) -> Body:
+def _shown(found: Registration, shadow: Registration | None) -> RegistrationShown:
     """A registration as a list shows it."""
-    return {
-        "uuid": found.id,
-        "stub": str(found.stub),
-        "action": found.action,
-        "keep": found.keep,
-        "until_ms": found.until_ms,
-        "shadowed_by": None if shadow is None else shadow.id,
-        "events": {
-            wish.event: {"mechanism": wish.mechanism, "patterns": [str(form) for form in wish.forms]}
+    return RegistrationShown(
+        uuid=found.id,
+        stub=str(found.stub),
+        action=found.action,
+        keep=found.keep,
+        until_ms=found.until_ms,
+        shadowed_by=None if shadow is None else shadow.id,
+        events={
+            wish.event: EventWaitedFor(mechanism=wish.mechanism, patterns=[str(form) for form in wish.forms])
             for wish in found.wishes
         },
-    }
+    )

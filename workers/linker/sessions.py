@@ -11,7 +11,7 @@ from broker.codec import decode, encode
 from broker.domain.ids import SessionId
 from broker.domain.incoming import Incoming
 from broker.domain.sessions import SessionRecord, kept_longer
-from broker.domain.subjects import VISITOR_KINDS, ChatPath, Conversation, Kind
+from broker.domain.subjects import ChatPath, Kind
 from broker.domain.wire import dump, validate
 from broker.errors import ConflictError, ForbiddenError, UnknownSessionError
 from broker.transport.records import Records
@@ -28,6 +28,7 @@ class Known:
 
     path: ChatPath
     kept_until_ms: int
+    mobile_number: str | None
 
 
 class Sessions:
@@ -60,8 +61,8 @@ class Sessions:
     async def admit(self, incoming: Incoming, *, at_ms: int) -> None:
         """Let the event in if its session is known and lives at the event's own path.
 
-        A visitor's event makes the session known where no adapter has: then the log is the first to tell. A timeout
-        may outlive what it is about.
+        A visitor's event makes the session known where no adapter has: then the log is the first to tell; so does a
+        stub's that names a mobile number. A timeout may outlive what it is about.
 
         Raises:
             UnknownSessionError: a stub speaks to a session that never began.
@@ -72,9 +73,9 @@ class Sessions:
         if path is None:
             if incoming.subject.kind is Kind.TIMEOUT:
                 return
-            if incoming.subject.kind not in VISITOR_KINDS:
+            if not incoming.may_begin:
                 raise UnknownSessionError(conversation.session)
-            path = await self._make_known(conversation, at_ms)
+            path = await self._make_known(incoming, at_ms)
         if path != conversation.path:
             raise ForbiddenError(f"session {conversation.log_id}", org=conversation.path.org)
 
@@ -91,9 +92,20 @@ class Sessions:
         found = await self._records.read(session)
         return None if found.value is None else validate(SessionRecord, decode(found.value), what="session record")
 
-    async def _make_known(self, conversation: Conversation, at_ms: int) -> ChatPath:
-        path = conversation.path
-        record = SessionRecord(channel=path.channel, org=path.org, chat_name=path.chat, created_at_ms=at_ms)
+    def number_of(self, session: SessionId) -> str | None:
+        """The mobile number of a session that was asked for before, None where it has none."""
+        known = self._known.get(session)
+        return None if known is None else known.mobile_number
+
+    async def _make_known(self, incoming: Incoming, at_ms: int) -> ChatPath:
+        conversation, path = incoming.conversation, incoming.conversation.path
+        record = SessionRecord(
+            channel=path.channel,
+            org=path.org,
+            chat_name=path.chat,
+            created_at_ms=at_ms,
+            mobile_number=incoming.number,
+        )
         found = await self._records.read(conversation.session)
         if found.value is None:
             body, ttl_s = kept_longer(dump(record), until_ms=at_ms + SESSION_KEEP_MS, now_ms=at_ms)
@@ -108,7 +120,7 @@ class Sessions:
         return self._remember(conversation.session, known)
 
     def _remember(self, session: SessionId, record: SessionRecord) -> ChatPath:
-        self._known[session] = Known(record.path, record.kept_until_ms or 0)
+        self._known[session] = Known(record.path, record.kept_until_ms or 0, record.mobile_number)
         if len(self._known) > SESSIONS_REMEMBERED_MAX:
             self._known.popitem(last=False)
         return record.path

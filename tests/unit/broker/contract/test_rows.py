@@ -11,12 +11,12 @@ from broker.contract.row import AREAS, ROLES, SAMPLE, STUB, Row
 from broker.contract.rows import ROWS, row_of
 from broker.domain.events import (
     Delivery,
-    read_manage_link,
     read_notification,
     read_visitor,
 )
 from broker.domain.grammar import parse_subject
 from broker.domain.ids import NO_ORG, ChannelName
+from broker.domain.managing import read_manage_link
 from broker.domain.registrations import read_register
 from broker.domain.subjects import (
     VERBS,
@@ -67,6 +67,13 @@ def test_examples_are_valid_in_both_encodings(row: Row) -> None:
             assert decode(to_json(body).encode()) == body
         if row.model is not None:
             validate(row.model, inside(body, row.inside), what=row.name)
+
+
+@pytest.mark.parametrize("row", [pytest.param(row, id=row.name) for row in ROWS if row.is_command])
+def test_the_reply_of_a_command_is_what_its_model_says(row: Row) -> None:
+    assert row.reply is not None
+    assert row.reply_model is not None
+    assert validate(row.reply_model, row.reply, what=row.name).model_dump(exclude_unset=True) == row.reply
 
 
 @each_row

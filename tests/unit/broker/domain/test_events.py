@@ -14,13 +14,13 @@ from broker.domain.events import (
     Form,
     Plain,
     notification_model,
-    read_manage_link,
     read_notification,
     read_visitor,
     sender_in,
     visitor_model,
 )
 from broker.domain.ids import ChannelName, channel_name
+from broker.domain.managing import read_manage_link
 from broker.domain.wire import Body, dump
 from broker.errors import InvalidBodyError
 

@@ -25,7 +25,7 @@ def test_check_26_the_draft_branchs_stub_is_not_the_live_branchs() -> None:
     profiles = {profile_key(ORG, profile_name("draft", "shop")): DRAFT}
     live = profiles.get(profile_key(ORG, profile_name("live", "shop")))
     assert live is None
-    assert DRAFT.fallback == Stub.parse("demo.A")
+    assert DRAFT.fallback() == Stub.parse("demo.A")
 
 
 @pytest.mark.check(3)
@@ -35,7 +35,7 @@ def test_check_03_a_profile_takes_no_bad_name() -> None:
 
 
 def test_a_chat_without_a_stub_leaves_its_visitors_to_the_registrations() -> None:
-    assert DRAFT.model_copy(update={"stub": None}).fallback is None
+    assert DRAFT.model_copy(update={"stub": None}).fallback() is None
 
 
 def test_a_profile_is_read_back_as_it_was_written() -> None:
