@@ -53,7 +53,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A run that the decision asks for; ``by``: ``link``, ``profile``, or the uuid of a registration.
+    """A run that the decision asks for; ``by``: ``thread``, ``link``, ``profile``, or a registration's uuid.
 
     ``by_turns``: it is one of several, and whose turn it was only the run shows.
     """
@@ -158,7 +158,10 @@ def _completed(found: Folded, decision: Decision) -> Decision:
 
 def _to_owner(found: Folded, effect: DeliverToOwner) -> Decision:
     event, link = found.event, _alive(found)
-    if link is not None:
+    parent = found.incoming.thread.parent
+    if parent is not None and str(effect.stub) == parent:
+        why, by = f"it replies to a message of {parent}, whoever has the link", "thread"
+    elif link is not None:
         left = span_text(link.expires_at_ms - event.at_ms)
         why, by = f"the link of epoch {link.epoch} to {link.stub} was alive, with {left} left", "link"
     else:
@@ -212,31 +215,34 @@ def _held(found: Folded, later: Sequence[Folded]) -> Decision:
 
 
 def _on_set(found: Folded) -> Decision:
-    link, steps = found.after.link, [*_lapses(found)]
+    told = next(effect for effect in found.effects if isinstance(effect, AnnounceLinked))
+    link, at_ms, steps = told.link, found.event.at_ms, [*_lapses(found)]
     what = "notification" if found.incoming.subject.kind is Kind.NOTIFICATION else "manage_stubsession"
-    hours = "" if link is None else f" for {link.timeout_hours:g} h"
-    why = f"the {what} asks for a link{'' if link is None else f' to {link.stub}'}{hours}"
-    for effect in found.effects:
-        if isinstance(effect, AnnounceLinked):
-            why += ", the most there is" if effect.clamped else ""
-            why += f", in place of {effect.replaces}" if effect.replaces is not None else ""
+    why = f"the {what} asks for a link to {link.stub} for {link.timeout_hours:g} h"
+    why += ", the most there is" if told.clamped else ""
+    why += f", in place of {told.replaces}" if told.replaces is not None else ""
+    if _ended(found, "closed") is not None:
+        return Decision("link_deleted", f"{why}, but that stub is closed", at_ms, link, (), tuple(steps))
     armed = [effect for effect in found.effects if isinstance(effect, Arm) and effect.timer == "link"]
-    steps += [Step("armed", "the timer of its deadline", found.event.at_ms, {"at_ms": arm.at_ms}) for arm in armed]
-    if not armed and link is not None:
-        steps.append(Step("armed", "nothing new: the timer of the earlier deadline looks first", found.event.at_ms))
+    steps += [Step("armed", "the timer of its deadline", at_ms, {"due_at_ms": arm.at_ms}) for arm in armed]
+    if not armed:
+        steps.append(Step("armed", "nothing new: the timer of the earlier deadline looks first", at_ms))
     released = [effect.sequence for effect in found.effects if isinstance(effect, DeliverToOwner)]
     if released:
-        text = f"{len(released)} held, to {link.stub if link else 'the owner'}: {', '.join(map(str, released))}"
-        steps.append(Step("released", text, found.event.at_ms, {"sequences": released}))
-    return Decision("link_set", why, found.event.at_ms, link, (), tuple(steps))
+        text = f"{len(released)} held, to {link.stub}: {', '.join(map(str, released))}"
+        steps.append(Step("released", text, at_ms, {"sequences": released}))
+    return Decision("link_set", why, at_ms, link, (), tuple(steps))
 
 
 def _on_delete(found: Folded) -> Decision:
     at_ms, steps = found.event.at_ms, _lapses(found)
-    ended = _ended(found, "deleted")
+    closed = _ended(found, "closed")
+    ended = closed or _ended(found, "deleted")
     if ended is None:
-        return Decision("unchanged", "no link was alive, so there was nothing to delete", at_ms, steps=steps)
-    return Decision("link_deleted", f"it ends the link of epoch {ended.epoch} to {ended.stub}", at_ms, ended, (), steps)
+        why = "no link was alive" if (link := _alive(found)) is None else f"the link is to {link.stub}"
+        return Decision("unchanged", f"{why}, so there was nothing to delete", at_ms, link, steps=steps)
+    why = f"it ends the link of epoch {ended.epoch} to {ended.stub}{', which is closed' if closed else ''}"
+    return Decision("link_deleted", why, at_ms, ended, (), steps)
 
 
 def _on_timer(found: Folded, fired: TimerFired) -> Decision:

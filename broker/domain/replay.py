@@ -17,8 +17,8 @@ from broker.domain.ids import ActionName, Stub
 from broker.domain.incoming import Incoming, read_event, sender_of, thread_of
 from broker.domain.registrations import mechanism_of
 from broker.domain.registry import Occasion, Taker
-from broker.domain.session import DeliverToTaker, Effect, Limits, Link, State, apply
-from broker.domain.subjects import LINK_FACTS, VISITOR_KINDS, Conversation, Kind
+from broker.domain.session import DeliverToTaker, Effect, Limits, Link, LinkSet, State, apply
+from broker.domain.subjects import LINK_FACTS, Conversation, Kind
 from broker.domain.wire import Body, validate
 from broker.errors import BackboneError, GrammarError
 
@@ -109,7 +109,8 @@ class Folded:
 def replay(events: Iterable[LogEvent], start: State, rules: Rules) -> list[Folded]:
     """Fold them in order; what the linker passes over or refuses is left out."""
     found: list[Folded] = []
-    state = start
+    state, events = start, tuple(events)
+    closed = _closed_at_once(events)
     for event in events:
         incoming = event.incoming() if event.is_folded else None
         if not isinstance(incoming, Incoming) or not _admitted(event, incoming, rules, first=not found):
@@ -121,6 +122,8 @@ def replay(events: Iterable[LogEvent], start: State, rules: Rules) -> list[Folde
             found.append(Folded(event, incoming, state, effects, state))
             continue
         change = incoming.event(rules.fallback(incoming), partial(_takers, rules, occasion))
+        if isinstance(change, LinkSet) and event.sequence in closed:
+            change = replace(change, closed=True)
         after, effects = apply(state, change, sequence=event.sequence, at_ms=event.at_ms, limits=rules.limits)
         found.append(Folded(event, incoming, state, effects, after))
         state = after
@@ -144,6 +147,26 @@ def start_of(events: Sequence[LogEvent], stored: State | None) -> State:
     return State(last_sequence=first - 1, link=link, opened=True)
 
 
+def _closed_at_once(events: Sequence[LogEvent]) -> frozenset[int]:
+    """The sets whose stub was closed already, which the log tells by the fact alone: no delete came in between."""
+    deletes = [event.sequence for event in events if event.kind is Kind.DELETE]
+    found = set()
+    for event in events:
+        fact = _ended_in(event) if event.kind is Kind.CANCELLED else None
+        if fact is None or fact.reason != "closed":
+            continue
+        if not any(fact.epoch < sequence < event.sequence for sequence in deletes):
+            found.add(fact.epoch)
+    return frozenset(found)
+
+
+def _ended_in(event: LogEvent) -> Unlinked | None:
+    try:
+        return None if event.body is None else validate(Unlinked, event.body, what="link fact")
+    except BackboneError:
+        return None
+
+
 def _told_link(event: LogEvent) -> Link | None:
     """The link that a fact speaks of; what an end does not tell of it is left at its default."""
     kind = event.kind
@@ -154,8 +177,8 @@ def _told_link(event: LogEvent) -> Link | None:
             fact = validate(Linked, event.body, what="linked")
             action = ActionName(fact.feedback_action)
             return Link(Stub.parse(fact.stub), action, fact.epoch, fact.expires_at_ms, fact.timeout_hours)
-        ended = validate(Unlinked, event.body, what="link fact")
-        return Link(Stub.parse(ended.stub), None, ended.epoch, ended.expires_at_ms, 0.0)
+        ended = _ended_in(event)
+        return None if ended is None else Link(Stub.parse(ended.stub), None, ended.epoch, ended.expires_at_ms, 0.0)
     except BackboneError:
         return None
 
@@ -166,7 +189,7 @@ def _takers(rules: Rules, occasion: Occasion, kind: Kind) -> tuple[Taker, ...]:
 
 def _admitted(event: LogEvent, incoming: Incoming, rules: Rules, *, first: bool) -> bool:
     """Whether the session was known: a stub that speaks before any visitor does is refused."""
-    kind = incoming.subject.kind
-    if kind in VISITOR_KINDS or kind is Kind.TIMEOUT or not first or rules.known_since_ms is None:
+    told = incoming.may_begin or incoming.subject.kind is Kind.TIMEOUT
+    if told or not first or rules.known_since_ms is None:
         return True
     return event.at_ms + CLOCKS_DIFFER_MS >= rules.known_since_ms

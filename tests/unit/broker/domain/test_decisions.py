@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from broker.domain import headers as names
 from broker.domain.decisions import Decision, decide, judged_kind, span_text
 from broker.domain.ids import ActionName, OrgId, Stub
 from broker.domain.registrations import Mechanism, Registration
@@ -9,7 +10,7 @@ from broker.domain.registry import Occasion, Taker
 from broker.domain.replay import LogEvent, Rules, replay
 from broker.domain.session import Limits, State
 from broker.domain.subjects import Kind
-from tests.unit.broker.domain.test_replay import HOUR_MS, PLACE, RULES, A, fired, no_profile, notified, said
+from tests.unit.broker.domain.test_replay import HOUR_MS, PLACE, RULES, A, closed, fired, no_profile, notified, said
 
 B = Stub.parse("desk.B-2")
 
@@ -42,6 +43,15 @@ DELETED = LogEvent(
     {},
     {"params": {"webchat": {"operation": "delete", "sessionuuid": PLACE.session}}},
 )
+REPLY = LogEvent(3, 0, said(3).subject, {names.PARENT: str(B)}, said(3).body)
+
+
+def closing(stub: Stub) -> LogEvent:
+    task = {"operation": "delete", "sessionuuid": PLACE.session, "only_of": str(stub)}
+    return LogEvent(3, 0, PLACE.subject(Kind.DELETE), {}, {"params": {"webchat": task}})
+
+
+CLOSED, OTHER = closing(A), closing(B)
 
 
 @pytest.mark.parametrize(
@@ -86,6 +96,10 @@ DELETED = LogEvent(
         pytest.param(LINKED, 2, RULES, "link_set", "asks for a link to demo.A-1 for 1 h", id="set"),
         pytest.param([*LINKED, notified(3, 5)], 3, RULES, "unchanged", "without 'stubsession'", id="plain"),
         pytest.param([*LINKED, DELETED], 3, RULES, "link_deleted", "ends the link of epoch 2", id="delete"),
+        pytest.param([*LINKED, closed(3, 2)], 2, RULES, "link_deleted", "but that stub is closed", id="closed"),
+        pytest.param([*LINKED, CLOSED], 3, RULES, "link_deleted", "demo.A-1, which is closed", id="closing"),
+        pytest.param([*LINKED, OTHER], 3, RULES, "unchanged", "the link is to demo.A-1", id="closing another"),
+        pytest.param([*LINKED, REPLY], 3, RULES, "delivered", "replies to a message of desk.B-2", id="a thread"),
         pytest.param([said(1), DELETED], 3, RULES, "unchanged", "nothing to delete", id="nothing to delete"),
         pytest.param([*LINKED, fired(3, HOUR_MS, 2)], 3, RULES, "link_expired", "reached its deadline", id="timeout"),
         pytest.param([*LINKED, fired(3, 5, 1)], 3, RULES, "unchanged", "its timer is armed again", id="older epoch"),

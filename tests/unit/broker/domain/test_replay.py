@@ -49,6 +49,11 @@ def fact(sequence: int, kind: Kind, epoch: int, at_ms: int = 0) -> LogEvent:
     return LogEvent(sequence, at_ms, PLACE.subject(kind), {}, body)
 
 
+def closed(sequence: int, epoch: int) -> LogEvent:
+    body: Body = {"stub": str(A), "stubref": A.ref, "epoch": epoch, "expires_at_ms": HOUR_MS, "reason": "closed"}
+    return LogEvent(sequence, 0, PLACE.subject(Kind.CANCELLED), {}, body)
+
+
 def fired(sequence: int, at_ms: int, epoch: int) -> LogEvent:
     body = dump(Timeout(epoch=epoch, deadline_at_ms=at_ms))
     return LogEvent(sequence, at_ms, PLACE.subject(Kind.TIMEOUT), {}, body)
@@ -74,6 +79,14 @@ def test_what_the_linker_refuses_changes_nothing() -> None:
     assert garbage.incoming() == Unread("undecodable", "not msgpack")
     assert outside.kind is None
     assert isinstance(strange.incoming(), Unread)
+
+
+def test_a_set_by_a_stub_that_was_closed_is_told_by_the_fact_alone() -> None:
+    ended = replay([said(1), notified(2, hours=1.0), fact(3, Kind.LINKED, 2), closed(4, 2), said(5)], State(), RULES)
+    assert [one.after.link for one in ended] == [None, None, None]
+    delete = LogEvent(3, 0, PLACE.subject(Kind.DELETE), {}, {})
+    later = replay([notified(2, hours=1.0), delete, closed(4, 2), said(5)], State(), RULES)
+    assert [one.after.link is None for one in later] == [False, False]
 
 
 @pytest.mark.parametrize(
