@@ -10,7 +10,8 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 
 from tests.conftest import TIME_FACTOR
 
@@ -28,6 +29,20 @@ def free_port() -> int:
 @contextlib.contextmanager
 def worker_process(name: str, nats_url: str, **settings: str) -> Iterator[subprocess.Popen[bytes]]:
     """One worker, ready when the block begins; it must stop in an orderly way unless the block ended it."""
+    with _process(("-m", f"workers.{name}"), nats_url, settings) as worker:
+        yield worker
+
+
+@contextlib.contextmanager
+def service_process(program: Path, nats_url: str, **settings: str) -> Iterator[subprocess.Popen[bytes]]:
+    """As worker_process(), for a program on the kit that is no part of the package."""
+    root = str(Path(__file__).parents[1])
+    with _process((str(program),), nats_url, {"PYTHONPATH": root, **settings}) as service:
+        yield service
+
+
+@contextlib.contextmanager
+def _process(arguments: Sequence[str], nats_url: str, settings: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
     port = free_port()
     environment = {
         **os.environ,
@@ -36,7 +51,7 @@ def worker_process(name: str, nats_url: str, **settings: str) -> Iterator[subpro
         "HEIMDALL_HEALTH_PORT": str(port),
         **settings,
     }
-    worker = subprocess.Popen([sys.executable, "-m", f"workers.{name}"], env=environment)
+    worker = subprocess.Popen([sys.executable, *arguments], env=environment)
     try:
         wait_ready(f"http://127.0.0.1:{port}/readyz", worker)
         yield worker

@@ -26,6 +26,7 @@ GIVE_BACK_WAIT_S = DRAIN_WAIT_S + 1.0
 LOOK_AGAIN_S = 5.0
 """The group is looked at when it changes; and this often, in case the watch missed something."""
 TRY_AGAIN_S = 0.25
+JOIN_WAIT_S = 10.0
 PULLS_PER_LEASE = 1.5
 """A pull request of a process that was paused still takes messages, also after the reset by the next owner. So a
 request ends before the lease does: two thirds of it, and a third passes at most since the renewal before."""
@@ -122,6 +123,7 @@ class Shares:
         self._moves: dict[str, asyncio.Task[None]] = {}
         self._changed = asyncio.Event()
         self._failure: BackboneError | None = None
+        self._joined = False
 
     async def keep(self, stop: asyncio.Event, started: asyncio.Event | None) -> None:
         """Work until ``stop`` is set; raises what makes a consumer unusable for good."""
@@ -129,28 +131,40 @@ class Shares:
         gauge = IN_HAND.labels(self._handling.stream)
         gauge.set_function(lambda: sum(share.lanes.in_hand for share in self._held.values()))
         HELD.labels(self._group).set_function(lambda: len(self._held))
-        waker = asyncio.create_task(stop.wait())
-        waker.add_done_callback(lambda _: self._changed.set())
+        stopping = asyncio.create_task(stop.wait())
+        stopping.add_done_callback(lambda _: self._changed.set())
         try:
             async with open_publisher(self._connection, timeout_s=lease_s) as publisher:
                 while not stop.is_set():
                     membership = Membership(
                         self._connection, publisher, self._group, ttl_s=lease_s, on_change=self._changed.set
                     )
-                    await self._take_part(membership, stop, started)
+                    if await self._join(membership, stopping):
+                        await self._take_part(membership, stop, started)
         finally:
-            waker.cancel()
+            stopping.cancel()
 
-    async def _take_part(self, membership: Membership, stop: asyncio.Event, started: asyncio.Event | None) -> None:
-        """From joining the group to leaving it, or to losing the membership."""
+    async def _join(self, membership: Membership, stopping: asyncio.Task[bool]) -> bool:
+        """Whether it succeeded; who was a member before tries for ever, as the server may be away."""
+        joining = asyncio.create_task(membership.join())
+        await asyncio.wait({joining, stopping}, timeout=JOIN_WAIT_S, return_when=asyncio.FIRST_COMPLETED)
+        joining.cancel()  # no effect on one that is done
+        await asyncio.wait({joining})
         try:
-            await membership.join()
+            joining.result()
+        except asyncio.CancelledError:
+            return False
         except BackboneError as error:
-            if started is None or not started.is_set() or not error.retryable:
+            if not (self._joined and error.retryable):
                 raise
             log.warning("group_not_joined", group=self._group, error_code=error.code, error=str(error))
             await asyncio.sleep(TRY_AGAIN_S)
-            return
+            return False
+        return True
+
+    async def _take_part(self, membership: Membership, stop: asyncio.Event, started: asyncio.Event | None) -> None:
+        """From joining the group to leaving it, or to losing the membership."""
+        self._joined = True
         try:
             await self._follow(membership, stop, started)
             if not membership.lost.is_set():

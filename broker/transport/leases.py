@@ -26,7 +26,7 @@ import structlog
 
 from broker.codec import decode, encode
 from broker.domain.wire import Wire, dump, validate
-from broker.errors import BackboneError, BusError, ConflictError
+from broker.errors import BackboneError, BusError, ConflictError, NoAnswerError
 from broker.transport.connection import Connection
 from broker.transport.publisher import Publisher
 from broker.transport.records import Entry, Records
@@ -113,6 +113,11 @@ class Membership:
         try:
             await self._table.start()
             await self._table.wait_for(self._revision)
+        except TimeoutError as error:
+            await self.leave()
+            raise NoAnswerError(
+                member_key(self._group, self.member), problem="what was written does not show"
+            ) from error
         except BaseException:
             await self.leave()
             raise

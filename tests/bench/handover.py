@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import logging
 import os
 import signal
 import statistics
@@ -22,6 +23,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
+
+import structlog
 
 from broker.runtime.embedded import EmbeddedServer, nats_server
 from broker.transport.connection import connect
@@ -95,7 +98,7 @@ class Round:
         self.events.append(Event(name, moved, at_ms, time.time_ns() // 1_000_000))
 
     async def _start(self) -> int:
-        linker = worker_process("linker", self._server.url)
+        linker = worker_process("linker", self._server.url, HEIMDALL_LOG_LEVEL="error")
         return (await asyncio.to_thread(self._linkers.enter_context, linker)).pid
 
     async def _signal(self, pid: int, number: signal.Signals) -> None:
@@ -113,6 +116,7 @@ def main() -> None:
     parser.add_argument("--sessions", type=int, default=150, help="linked sessions that talk (default 150)")
     parser.add_argument("--rate", type=float, default=300, help="messages a second, all together (default 300)")
     arguments = parser.parse_args()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))  # the table speaks
     found: dict[str, list[Figures]] = defaultdict(list)
     for number in range(arguments.rounds):
         for name, figures in asyncio.run(one_round(arguments.sessions, arguments.rate)).items():

@@ -7,11 +7,11 @@ from uuid import uuid4
 
 import pytest
 
-from broker.domain.subjects import NOTIFICATIONS, STUBS, partition_of
+from broker.domain.subjects import NOTIFICATIONS, STUBS, TIMERS, partition_of
 from broker.errors import TopologyError
 from broker.runtime.embedded import EmbeddedServer, nats_server
 from broker.transport.connection import Connection, connect
-from broker.transport.ensure import ensure
+from broker.transport.ensure import consumers_of, ensure, ensure_consumers
 from broker.transport.publisher import Publisher
 from broker.transport.topology import (
     BUCKETS,
@@ -20,6 +20,9 @@ from broker.transport.topology import (
     PARTITIONS,
     SERVICE_PARTITIONS,
     STREAMS,
+    TIMER_STREAM,
+    ConsumerSpec,
+    expiry_consumers,
     stream_of,
 )
 
@@ -64,6 +67,14 @@ async def test_what_differs_on_the_server_is_put_right(connection: Connection) -
     await connection.ask(f"STREAM.UPDATE.{CONVERSATIONS}", {**info["config"], "max_age": 10 * wanted})
     await ensure(connection)
     assert (await connection.ask(f"STREAM.INFO.{CONVERSATIONS}"))["config"]["max_age"] == wanted
+
+
+async def test_what_an_earlier_version_had_is_removed(connection: Connection) -> None:
+    await ensure_consumers(connection, TIMER_STREAM, [ConsumerSpec("expiry", f"{TIMERS}.due.>")])
+    await ensure(connection)
+    names = set(await consumers_of(connection, TIMER_STREAM))
+    assert "expiry" not in names
+    assert {spec.name for spec in expiry_consumers()} <= names
 
 
 async def test_the_partition_of_a_conversation_agrees_with_the_server(
