@@ -6,7 +6,10 @@ cost is that of what matches, not of what is there.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator
+from heapq import merge
+from operator import itemgetter
 from typing import Generic, TypeAlias, TypeVar
 
 from broker.domain.patterns import Pattern
@@ -16,16 +19,18 @@ Key: TypeAlias = tuple[int, str, int]
 
 Value = TypeVar("Value")
 
+_key_of = itemgetter(0)
+
 
 class _Node(Generic[Value]):
-    """One place in the tree: what ends here, what takes anything deeper, and the tokens that lead on."""
+    """One place in the tree: what ends here and what takes anything deeper, by key; and the tokens that lead on."""
 
     __slots__ = ("children", "deeper", "here")
 
     def __init__(self) -> None:
         self.children: dict[str, _Node[Value]] = {}
-        self.here: dict[Key, Value] = {}
-        self.deeper: dict[Key, Value] = {}
+        self.here: list[tuple[Key, Value]] = []
+        self.deeper: list[tuple[Key, Value]] = []
 
     @property
     def empty(self) -> bool:
@@ -40,7 +45,10 @@ class _Node(Generic[Value]):
 
 
 class PatternIndex(Generic[Value]):
-    """Values under patterns; a value may stand under several patterns, and is found once."""
+    """Values under patterns; a value may stand under several patterns, and is found once.
+
+    What is found comes in the order of the keys, and one by one: who needs the first alone pays for the first alone.
+    """
 
     def __init__(self) -> None:
         self._root: _Node[Value] = _Node()
@@ -51,7 +59,12 @@ class PatternIndex(Generic[Value]):
         node = self._root
         for token in tokens:
             node = node.children.setdefault(token, _Node())
-        (node.deeper if deep else node.here)[key] = value
+        entries = node.deeper if deep else node.here
+        place, there = _place(entries, key)
+        if there:
+            entries[place] = (key, value)
+        else:
+            entries.insert(place, (key, value))
 
     def remove(self, pattern: Pattern, key: Key) -> None:
         """Forget what the key has under the pattern; places that nothing needs any more go with it."""
@@ -62,43 +75,63 @@ class PatternIndex(Generic[Value]):
             if child is None:
                 return
             path.append(child)
-        (path[-1].deeper if deep else path[-1].here).pop(key, None)
+        entries = path[-1].deeper if deep else path[-1].here
+        place, there = _place(entries, key)
+        if there:
+            del entries[place]
         for token, parent, node in zip(reversed(tokens), path[-2::-1], path[:0:-1], strict=True):
             if not node.empty:
                 return
             del parent.children[token]
 
-    def match(self, subject: tuple[str, ...]) -> list[Value]:
-        """The values whose patterns match the subject's tokens, by key."""
-        found: dict[Key, Value] = {}
+    def match(self, subject: tuple[str, ...]) -> Iterator[Value]:
+        """The values whose patterns match the subject's tokens."""
+        found: list[list[tuple[Key, Value]]] = []
         nodes = [self._root]
         for token in subject:
             following: list[_Node[Value]] = []
             for node in nodes:
-                found.update(node.deeper)
-                following.extend(_children(node, token, "*"))
+                if node.deeper:
+                    found.append(node.deeper)
+                if (child := node.children.get(token)) is not None:
+                    following.append(child)
+                if (child := node.children.get("*")) is not None:
+                    following.append(child)
             nodes = following
-        for node in nodes:
-            found.update(node.here)
-        return [found[key] for key in sorted(found)]
+        found += [node.here for node in nodes]
+        return _once(found)
 
-    def overlapping(self, pattern: Pattern) -> list[Value]:
-        """The values whose patterns match some subject that this pattern matches too, by key."""
+    def overlapping(self, pattern: Pattern) -> Iterator[Value]:
+        """The values whose patterns match some subject that this pattern matches too."""
         tokens, deep = _split(pattern)
-        found: dict[Key, Value] = {}
+        found: list[list[tuple[Key, Value]]] = []
         nodes = [self._root]
         for token in tokens:
             following: list[_Node[Value]] = []
             for node in nodes:
-                found.update(node.deeper)
+                found.append(node.deeper)
                 following.extend(node.children.values() if token == "*" else _children(node, token, "*"))
             nodes = following
         for node in nodes:
-            found.update(node.deeper if deep else node.here)
+            found.append(node.deeper if deep else node.here)
             for below in node.below() if deep else ():
-                found.update(below.here)
-                found.update(below.deeper)
-        return [found[key] for key in sorted(found)]
+                found += [below.here, below.deeper]
+        return _once([entries for entries in found if entries])
+
+
+def _once(found: list[list[tuple[Key, Value]]]) -> Iterator[Value]:
+    """The values of all lists by key, each key once."""
+    last: Key | None = None
+    for key, value in found[0] if len(found) == 1 else merge(*found, key=_key_of):
+        if key != last:
+            yield value
+        last = key
+
+
+def _place(entries: list[tuple[Key, Value]], key: Key) -> tuple[int, bool]:
+    """Where the key stands or would stand, and whether it is there."""
+    place = bisect_left(entries, key, key=_key_of)
+    return place, place < len(entries) and entries[place][0] == key
 
 
 def _split(pattern: Pattern) -> tuple[tuple[str, ...], bool]:

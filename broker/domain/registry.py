@@ -89,11 +89,15 @@ class Registry:
         """
         if (shelf := self._by_org.get(org)) is None:
             return ()
+        tokens = tuple(subject.split("."))
         found = [
             Taker(registration, wish.event, _effective(wish.mechanism, occasion.emitted), wish.run_s)
-            for registration, wish in shelf.index.match(tuple(subject.split(".")))
+            for registration, wish in shelf.index.match(tokens)
             if _takes(registration, wish, occasion)
         ]
+        if (owner := shelf.owner(tokens, occasion)) is not None:
+            found.append(owner)
+            found.sort(key=_place)
         chosen: dict[str, Taker] = {}
         picked = _picked(found, occasion, turn)
         for taker in found:
@@ -110,39 +114,68 @@ class Registry:
             return None
         place = (registration.since, registration.id)
         forms = chain.from_iterable(wish.forms for wish in registration.wishes if wish.mechanism == "cbh")
-        older = (
-            other
+        oldest = (
+            next((other for other, _ in shelf.owners.overlapping(form) if other.live and other.id != place[1]), None)
             for form in forms
-            for other, wish in shelf.index.overlapping(form)
-            if wish.mechanism == "cbh" and other.live and (other.since, other.id) < place
         )
+        older = (other for other in oldest if other is not None and (other.since, other.id) < place)
         return min(older, key=lambda other: (other.since, other.id), default=None)
 
 
 class _Shelf:
-    """One org's registrations."""
+    """One org's registrations; wishes for ``cbh`` have an index of their own, since only the first of them counts."""
 
     def __init__(self) -> None:
         self.registrations: dict[str, Registration] = {}
         self.live: set[str] = set()
+        self.used: dict[int, set[str]] = {}
         self.index: PatternIndex[tuple[Registration, Wish]] = PatternIndex()
+        self.owners: PatternIndex[tuple[Registration, Wish]] = PatternIndex()
 
     def put(self, registration: Registration) -> None:
         self.remove(registration.id)
         self.registrations[registration.id] = registration
         if registration.live:
             self.live.add(registration.id)
+        if registration.used_by is not None:
+            self.used.setdefault(registration.used_by, set()).add(registration.id)
         for key, wish in _keyed(registration):
             for form in wish.forms:
-                self.index.put(form, key, (registration, wish))
+                self._index_of(wish).put(form, key, (registration, wish))
 
     def remove(self, registration_id: str) -> None:
         self.live.discard(registration_id)
         if (before := self.registrations.pop(registration_id, None)) is None:
             return
+        if before.used_by is not None:
+            self.used[before.used_by].discard(registration_id)
+            if not self.used[before.used_by]:
+                del self.used[before.used_by]
         for key, wish in _keyed(before):
             for form in wish.forms:
-                self.index.remove(form, key)
+                self._index_of(wish).remove(form, key)
+
+    def owner(self, tokens: tuple[str, ...], occasion: Occasion) -> Taker | None:
+        """Of the wishes for ``cbh`` the one that this very event has used up, else the oldest that takes it."""
+        if occasion.emitted not in ("*", "cbh"):
+            return None
+        if occasion.sequence in self.used:
+            used = [self.registrations[found] for found in self.used[occasion.sequence]]
+            wishes = [(one, wish) for one in used for _, wish in _keyed(one) if wish.mechanism == "cbh"]
+            wishes = [(one, wish) for one, wish in wishes if any(form.matches(tokens) for form in wish.forms)]
+        else:
+            wishes = []
+        for registration, wish in chain(wishes, self.owners.match(tokens)):
+            if _takes(registration, wish, occasion):
+                return Taker(registration, wish.event, "cbh", wish.run_s)
+        return None
+
+    def _index_of(self, wish: Wish) -> PatternIndex[tuple[Registration, Wish]]:
+        return self.owners if wish.mechanism == "cbh" else self.index
+
+
+def _place(taker: Taker) -> tuple[int, str]:
+    return taker.registration.since, taker.registration.id
 
 
 def _keyed(registration: Registration) -> list[tuple[Key, Wish]]:

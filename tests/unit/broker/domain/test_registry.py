@@ -307,3 +307,17 @@ def test_of_several_that_stand_before_it_the_oldest_is_told() -> None:
 
 def test_an_org_without_registrations_shadows_nobody() -> None:
     assert Registry().shadowing(registration(f"{P}.*")) is None
+
+
+@given(st.lists(st.tuples(st.integers(1, 6), st.booleans()), min_size=1, max_size=12))
+def test_whatever_was_put_and_removed_the_oldest_of_those_there_owns_the_event(steps: list[tuple[int, bool]]) -> None:
+    filled, there = Registry(), set[int]()
+    for number, put in steps:
+        if put:
+            filled.put(registration(f"{P}.*", number=number))
+            there.add(number)
+        else:
+            filled.remove(ORG, uuid_of(number))
+            there.discard(number)
+    assert numbers(taken(filled)) == sorted(there)[:1]
+    assert [int(found.id[-12:]) for found in filled.of_org(ORG)] == sorted(there)
