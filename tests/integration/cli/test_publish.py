@@ -9,7 +9,8 @@ import pytest
 from broker.domain.ids import OrgId
 from broker.domain.subjects import CommandSubject, Kind
 from broker.runtime.embedded import free_port, nats_server
-from broker.transport.connection import Connection
+from broker.transport.connection import Connection, connect
+from broker.transport.ensure import ensure
 from broker.transport.reader import read_one
 from tests.integration.cli.conftest import (
     OTHER_SESSION,
@@ -158,3 +159,14 @@ async def test_an_option_that_does_not_exist_is_a_usage_error(cli: Cli, org: str
     ended = await cli("publish", "x", "--loud")
     assert ended.code == 2
     assert "see 'heimdall publish --help'" in ended.refusal
+
+
+async def test_a_full_log_is_told_in_one_line(cli: Cli, org: str, tmp_path: Path) -> None:
+    async with nats_server(tmp_path) as alone:
+        async with connect(alone.url, name="test") as connection:
+            await ensure(connection, log_bytes_max=2_000)
+        arguments = ("publish", conversation(org).subject(Kind.MESSAGE), visitor_body("x" * 800))
+        while (ended := await cli(*arguments, url=alone.url)).code == 0:
+            pass
+    assert "stubber.systems.notifications is full" in ended.refusal
+    assert SESSION[:9] not in ended.err

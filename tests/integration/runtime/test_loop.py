@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -15,7 +16,13 @@ import structlog
 
 from broker.codec import decode
 from broker.domain.subjects import DEADLETTERS, NOTIFICATIONS, STUBS
-from broker.errors import BusError, InvalidSubjectError, RequestRefusedError, UndecodableBodyError
+from broker.errors import (
+    BusError,
+    ChannelThrottledError,
+    InvalidSubjectError,
+    RequestRefusedError,
+    UndecodableBodyError,
+)
 from broker.runtime.deadletters import DeadLetters, Original
 from broker.runtime.embedded import nats_server
 from broker.runtime.loop import Work, consume, token_after
@@ -268,3 +275,42 @@ async def test_a_killed_server_loses_reorders_and_hides_nothing(
                 await publisher.store(subject_of(org, stubs[number % 20]), b"%d" % number)
             await eventually(lambda: sum(map(len, firsts.values())) == 1_000, within_s=10)
     assert firsts == {stub: list(range(index, 1_000, 20)) for index, stub in enumerate(stubs)}
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_whatever_becomes_of_each_run_every_stub_s_runs_end_in_order_and_once(
+    connection: Connection, publisher: Publisher, consumer: str, org: str, eventually: Eventually, seed: int
+) -> None:
+    """Each run has a fate of its own: done, failed for good, a fault, or done after some failures that pass."""
+    drawn = random.Random(seed)  # noqa: S311 - reproducible, not secret
+    fates = [drawn.choice(["done", "bad", "fault", "once", "twice", "asked"]) for _ in range(60)]
+    stubs = [drawn.choice("abcdef") + org[:8] for _ in fates]
+    ended: dict[str, list[int]] = defaultdict(list)
+    fails = {"once": 1, "twice": 2, "asked": 1}
+
+    async def handle(original: Original) -> None:
+        number = int(original.data)
+        fate = fates[number]
+        if original.attempts <= fails.get(fate, 0):
+            raise ChannelThrottledError("desk", retry_after_s=0.05) if fate == "asked" else BusError("away")
+        ended[stubs[number]].append(number)
+        if fate == "bad":
+            raise UndecodableBodyError(3, "no map")
+        if fate == "fault":
+            raise AnyFault
+
+    for number, stub in enumerate(stubs):
+        await publisher.store(subject_of(org, stub), b"%d" % number)
+    async with working(connection, publisher, handle, consumer):
+
+        async def all_ended() -> bool:
+            return sum(map(len, ended.values())) >= len(fates) and await unsettled(connection, consumer) == 0
+
+        await eventually(all_ended, within_s=20)
+    expected = {stub: [number for number, one in enumerate(stubs) if one == stub] for stub in set(stubs)}
+    assert ended == expected
+    reasons = {"bad": "undecodable", "fault": "worker_fault"}
+    letters = [decode(letter.data) for letter in await dead_letters(connection, org)]
+    assert sorted((int(letter["body"]), letter["reason"]) for letter in letters) == [
+        (number, reasons[fate]) for number, fate in enumerate(fates) if fate in reasons
+    ]
