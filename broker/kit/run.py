@@ -71,6 +71,7 @@ class Run:
         self._record = record
         self._cause = cause
         self._count = 0
+        self._is_closing = False
         self._acks: list[asyncio.Future[object]] = []
 
     @property
@@ -219,13 +220,22 @@ class Run:
         headers = {names.MESSAGE_ID: self._next_id(), **({} if reply_to is None else {names.REPLY: reply_to})}
         await self._bus.command("emit", task, sender=self.stub, headers=headers)
 
+    def close(self) -> None:
+        """Close this stub when the run ends: its links and registrations go with it, and it runs nothing any more.
+
+        What visitors write from then on takes the unlinked way; runs that still come are dead letters ``stub_closed``.
+        """
+        self._is_closing = True
+
     async def finish(self) -> StubRecord:
-        """Wait until all that was published is stored; the record to keep.
+        """Wait until all that was published is stored, and close the stub if that is wanted; the record to keep.
 
         Raises:
             BodyError: an action left something that could not be read again, and the stub would be lost with it.
         """
         await asyncio.gather(*self._acks)
+        if self._is_closing:
+            await self._bus.command("stubclose", {"stub": str(self.stub)}, sender=self.stub)
         conversation = self.conversation
         kept: Body = {
             **dump(self._record),
@@ -233,6 +243,7 @@ class Run:
             "state": self.state,
             "last_sequence": max(self._cause.sequence, self._record.last_sequence),
             "conversation": None if conversation is None else conversation.prefix,
+            "closed": self._is_closing or self._record.closed,
             "begun_sequence": 0,
             "begun_count": 0,
         }

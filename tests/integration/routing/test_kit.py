@@ -9,7 +9,7 @@ from nats.aio.msg import Msg
 
 from broker import Run, Service
 from broker.codec import decode
-from broker.domain.subjects import Kind
+from broker.domain.subjects import Conversation, Kind
 from broker.runtime.embedded import EmbeddedServer
 from tests.conftest import poll
 from tests.integration.routing.conftest import Chat
@@ -124,3 +124,46 @@ async def test_a_stub_that_deregisters_hears_no_more(server: EmbeddedServer, cha
 
 async def _count(chat: Chat, count: int) -> bool:
     return len((await chat.command("registrations", {}))["registrations"]) == count
+
+
+@pytest.mark.check(27)
+async def test_check_27_a_stub_that_closes_loses_its_links_its_registrations_and_its_runs(
+    server: EmbeddedServer, chat: Chat
+) -> None:
+    service, seen = Service("shop"), list[str]()
+
+    @service.action("_update_from_webchat")
+    async def update(run: Run) -> None:
+        seen.append(run.message)
+        if run.message == "bye":
+            await run.register(f"{chat.path.prefix}.*", action="hear")
+            run.close()
+
+    async with serving(service, server.url, chat.org) as served:
+        stub = await served.stub("one")
+        conversation = chat.conversation()
+        await chat.link_after_open(conversation, str(stub))
+        await chat.say(conversation, "hello")
+        await chat.say(conversation, "bye")
+        await poll(lambda: _cancelled(chat, conversation))
+        await poll(lambda: _count(chat, 0))
+        await chat.settled()
+        await chat.say(conversation, "anybody?")
+        await chat.expect_dead("unrouted")
+
+        async def is_kept() -> bool:
+            record, _ = await served.bus.load(stub)
+            return record is not None and record.closed
+
+        await poll(is_kept)
+        late = await served.send(stub, "_update_from_webchat", "too late")
+
+        async def late_is_dead() -> bool:
+            return ("stub_closed", late) in [(one.content.reason, one.content.sequence) for one in await served.dead()]
+
+        await poll(late_is_dead)
+    assert seen == ["hello", "bye"]
+
+
+async def _cancelled(chat: Chat, conversation: Conversation) -> bool:
+    return bool(await chat.facts(conversation, Kind.CANCELLED))
