@@ -96,7 +96,7 @@ def refuse_reserved(text: str, subject: AnySubject) -> None:
             instead = "a link's deadline is set by '…stubsession.set'"
             raise ReservedSubjectError(text, writer="a worker or the server", instead=instead)
         case DeadLetterSubject():
-            raise ReservedSubjectError(text, writer="the linker", instead="watch them with 'heimdall tap'")
+            raise ReservedSubjectError(text, writer="the linker", instead="see 'heimdall deadletters list'")
         case _:
             return
 

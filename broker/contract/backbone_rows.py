@@ -114,6 +114,10 @@ def _dead_letter() -> Row:
         example=dump(letter),
         remarks=(
             "`body` holds the original's bytes; `heimdall tap` shows them as text where they are text.",
+            (
+                "`heimdall deadletters list` and `show` tell more; `redrive` publishes the original again, marked "
+                "`Heimdall-Redriven`, behind what came meanwhile; `drop` ends the letter."
+            ),
             "Where the original named no org that could be read, `<org>` is the nil uuid.",
         ),
     )

@@ -23,6 +23,7 @@ from broker.errors import (
     BackboneError,
     BodyError,
     BusError,
+    GrammarError,
     InvalidSubjectError,
     RunTimedOutError,
     StubClosedError,
@@ -75,6 +76,19 @@ class HandleRun:
             if not isinstance(after_failure(error, original.attempts), Retry):
                 await self._answer(subject.stub, cause, original, error=_told(error))
             raise
+
+    async def set_aside(self, original: Original) -> None:
+        """A run's dead letter is stored: note that it has ended.
+
+        Behind a stub that stands still it may come again, and by then its letter may be redriven.
+        """
+        with contextlib.suppress(GrammarError):
+            stub = _subject_of(original).stub
+            record, revision = await self._bus.load(stub)
+            if record is not None and record.last_sequence < original.sequence:
+                record = record.model_copy(update={"last_sequence": original.sequence})
+                await self._bus.save(stub, record, revision=revision)
+                self._remember(stub, original.sequence)
 
     async def _handle(self, stub: Stub, cause: Cause, original: Original) -> None:
         if original.sequence <= self._ended.get(stub.ref, 0):
@@ -154,11 +168,16 @@ def _limit_s(original: Original) -> float | None:
     return min(found, RUN_LIMIT_S_MAX) if math.isfinite(found) and found > 0 else None
 
 
-def _read(original: Original) -> tuple[DeliverySubject, Cause]:
-    """The run that a stored message asks for."""
+def _subject_of(original: Original) -> DeliverySubject:
     subject = parse_subject(original.subject)
     if not isinstance(subject, DeliverySubject):
         raise InvalidSubjectError(original.subject, problem="expected a run for a stub")
+    return subject
+
+
+def _read(original: Original) -> tuple[DeliverySubject, Cause]:
+    """The run that a stored message asks for."""
+    subject = _subject_of(original)
     post = validate(DeliveryBody, decode(original.data), what="run").stubpost
     prefix = original.headers.get(names.CONVERSATION)
     conversation = None if prefix is None else parse_conversation_prefix(prefix)

@@ -74,6 +74,7 @@ async def serve_until(service: Service, settings: ServiceSettings, backbone: Bac
         retaken=handle.attempts.retaken,
         lease_s=settings.lease_s,
         parks=True,
+        set_aside=handle.set_aside,
     )
     try:
         await consume(backbone.connection, runs, backbone.dead_letters, stop, started=taking)

@@ -39,6 +39,7 @@ class Work:
     is acknowledged and nothing else. The consumers are shared out among all processes that work as the same
     ``group``; a lane never spans two consumers. ``retaken`` is called with a consumer's name whenever that one is
     taken (again): in between another process may have worked on its lanes, so what is remembered may be old.
+    ``set_aside`` is told of an original once its dead letter is stored.
     ``parks``: what waits far back in a slow lane waits in the stream, so that the lane holds up no other one.
     """
 
@@ -50,6 +51,7 @@ class Work:
     retaken: Callable[[str], None] | None = None
     lease_s: int = LEASE_S
     parks: bool = False
+    set_aside: Handle | None = None
 
     @property
     def group(self) -> str:
@@ -75,7 +77,7 @@ async def consume(
         PermissionRefusedError: this user may not consume there.
         BusError: the server ended the connection for good, so the process should end as well.
     """
-    settler = Settler(work.stream, work.handle, dead_letters)
+    settler = Settler(work.stream, work.handle, dead_letters, work.set_aside)
     handling = Handling(
         work.stream,
         settler.settle,
@@ -125,10 +127,11 @@ class _Outcome:
 class Settler:
     """Runs one delivery to its end: acknowledged, or kept as a dead letter and then terminated."""
 
-    def __init__(self, stream: str, handle: Handle, dead_letters: DeadLetters) -> None:
+    def __init__(self, stream: str, handle: Handle, dead_letters: DeadLetters, set_aside: Handle | None = None) -> None:
         self._stream = stream
         self._handle = handle
         self._dead_letters = dead_letters
+        self._told_of_letter = set_aside
         self._acknowledged = SETTLED.labels(stream, "acknowledged")
         self._dead_lettered = SETTLED.labels(stream, "dead_lettered")
         self._left = SETTLED.labels(stream, "left")
@@ -183,6 +186,8 @@ class Settler:
             self._left.inc()
             return
         with contextlib.suppress(BusError):  # the letter is kept, once, however often the original comes
+            if self._told_of_letter is not None:
+                await self._told_of_letter(original)
             await delivery.terminate(failure.code if isinstance(failure, BackboneError) else "worker_fault")
         self._dead_lettered.inc()
 

@@ -28,7 +28,9 @@ class Settings(BaseModel):
         16, ge=1, le=64, description="Partitions of the streams; fixed once the streams exist, the same everywhere."
     )
     log_bytes_max: int = Field(
-        0, ge=0, description="Bytes that the log of conversations may take; above, publishers are refused. 0: the disk."
+        0,
+        ge=0,
+        description="Bytes that the log may take, the same everywhere; above, publishers are refused. 0: any.",
     )
     lease_s: int = Field(
         2, ge=1, le=60, description="Whole seconds after which the partitions of a silent process go to others."

@@ -154,6 +154,42 @@ async def test_the_result_of_a_run_goes_to_whoever_asked_for_it(
     assert heard[2]["error"]["code"] == "unencodable"
 
 
+async def test_a_run_that_was_set_aside_is_not_run_again_when_all_comes_again(
+    server: EmbeddedServer, org: str, eventually: Eventually
+) -> None:
+    """The floor of the consumer stands below a run that hangs: whoever takes it gets everything behind it again."""
+    service, begun = Service("again"), list[str]()
+
+    @service.action("hang")
+    async def hang(run: Run) -> None:
+        await asyncio.sleep(NEVER_S)
+
+    @service.action("fail")
+    async def fail(run: Run) -> None:
+        begun.append(run.message)
+        raise KeyError
+
+    @service.action("go")
+    async def go(run: Run) -> None:
+        begun.append(run.message)
+
+    async with serving(service, server.url, org, run_limit_s=NEVER_S) as served:
+        hanging, failing = await served.stub("one"), await served.stub("two")
+        await served.send(hanging, "hang")
+        await served.send(failing, "fail", "failed")
+
+        async def is_noted() -> bool:
+            record, _ = await served.bus.load(failing)
+            return record is not None and record.last_sequence > 0
+
+        await eventually(is_noted)
+    async with serving(service, server.url, org, run_limit_s=NEVER_S) as served:
+        await served.send(failing, "go", "went")
+        await eventually(lambda: begun[-1] == "went")
+        assert [letter.content.reason for letter in await served.dead()] == ["worker_fault"]
+    assert begun == ["failed", "went"]
+
+
 KILLER = """
 import asyncio, os
 from broker import Run, Service, serve
