@@ -30,7 +30,8 @@ class RunFound:
     """A run in DELIVERIES that the event caused; ``via``: the run that made it, None where the event itself did.
 
     ``applied``: the stub's record says that its service has finished it; None where there is no such record.
-    ``begun``: how often it was begun, as far as the record says, and is not finished.
+    ``begun``: how often it was begun, as far as the record says, and is not finished. ``again``: the run that it
+    repeats, which was a dead letter.
     """
 
     sequence: int
@@ -41,6 +42,7 @@ class RunFound:
     applied: bool | None = None
     begun: int = 0
     via: int | None = None
+    again: str | None = None
     event_id: str = ""
 
 
@@ -204,6 +206,7 @@ def _receipts(found: Evidence) -> Iterator[Step]:
 def _runs(found: Evidence) -> Iterator[Step]:
     for run in found.runs:
         via = "" if run.via is None else f", made by run {run.via}"
+        via += "" if run.again is None else f", run {run.again} redriven"
         facts = {"run": run.sequence, "stub": str(run.stub), "action": run.action, "handling": run.handling}
         yield Step("delivered", f"{run.action} on {run.stub} (run {run.sequence}{via})", run.at_ms, facts)
         if (text := _progress(run, found)) is not None:

@@ -104,8 +104,16 @@ def _caused(read: list[StoredMessage], sequence: int) -> list[tuple[RunFound, St
         if isinstance(subject, DeliverySubject):
             cause = f"{_secret(message, subject)}-run-{message.sequence}"
             made_by[cause] = message.sequence
-            at_ms = message.stored_at_ms
-            run = RunFound(message.sequence, at_ms, subject.stub, subject.action, "unknown", via=via, event_id=cause)
+            run = RunFound(
+                message.sequence,
+                message.stored_at_ms,
+                subject.stub,
+                subject.action,
+                "unknown",
+                via=via,
+                again=message.headers.get(names.REDRIVEN),
+                event_id=cause,
+            )
             found.append((run, message))
     return found
 

@@ -11,6 +11,7 @@ from broker.transport import evidence
 from tests.conftest import poll
 from tests.integration.cli.conftest import Cli, cli, untouched_logging  # noqa: F401 - fixtures of the command line
 from tests.integration.routing.conftest import Chat
+from tests.integration.routing.test_phones import task, writes
 
 A, B = "demo.A-1", "desk.B-2"
 SHORT_HOURS = 0.5 / 3600
@@ -241,3 +242,53 @@ async def test_a_conversation_that_is_too_long_to_replay_says_what_the_story_res
     told = await explain(last)
     assert (told["decision"], told["link"]["epoch"], told["session"]) == ("delivered", epoch, place.session)
     assert any("came before this one" in remark for remark in told["remarks"])
+
+
+async def test_a_stub_that_closes_shows_in_its_links_and_in_what_it_says_later(chat: Chat, explain: Any) -> None:
+    place = chat.conversation()
+    epoch = await chat.link_after_open(place, A)
+    await chat.command("stubclose", {"stub": A})
+
+    async def cancelled() -> bool:
+        return bool(await chat.facts(place, Kind.CANCELLED))
+
+    await poll(cancelled)
+    events = (await chat.command("transcript", {"sessionuuid": place.session}))["events"]
+    delete = next(event["sequence"] for event in events if event["what"] == Kind.DELETE)
+    told = await explain(delete)
+    assert (told["decision"], told["link"]["epoch"]) == ("link_deleted", epoch)
+    assert told["why"].endswith("which is closed")
+    late = await chat.link(place, A)
+    await chat.settled()
+    told = await explain(late)
+    assert (told["decision"], "that stub is closed" in told["why"]) == ("link_deleted", True)
+    assert [step["what"] for step in told["steps"]][:3] == ["stored", "linked", "cancelled"]
+    assert told["remarks"] == []
+
+
+async def test_an_event_that_was_redriven_is_told_on_both_sides(chat: Chat, explain: Any, cli: Cli) -> None:  # noqa: F811 - as above
+    place = chat.conversation()
+    sequence = await chat.say(place, "one")
+    await chat.expect_dead("unrouted")
+    await chat.link(place, A)
+    assert (await cli("deadletters", "redrive", "--all", "--org", chat.org)).code == 0
+    await chat.expect_runs(1)
+    told = await explain(sequence)
+    assert told["decision"] == "dead_lettered"
+    (again,) = steps(told, "redriven")
+    redriven = await explain(again["event"])
+    assert redriven["decision"] == "delivered"
+    assert f"first as {sequence}" in steps(redriven, "stored")[0]["text"]
+
+
+async def test_a_conversation_with_a_phone_number_has_stories_too(chat: Chat, explain: Any) -> None:
+    linked = await chat.command("linkset", task("set"), stub=B)
+    await writes(chat, "hello")
+    await chat.expect_runs(1)
+    told = await explain(linked["sequence"])
+    assert (told["decision"], told["why"]) == ("link_set", f"the manage_stubsession asks for a link to {B} for 24 h")
+    events = (await chat.command("transcript", {"sessionuuid": linked["sessionuuid"]}))["events"]
+    said = next(event["sequence"] for event in events if event["what"].endswith("messagetype.message"))
+    told = await explain(said, "--text")
+    assert (told["decision"], told["link"]["epoch"], told["text"]) == ("delivered", linked["sequence"], "hello")
+    assert steps(told, "delivered")[0]["action"] == "_update_from_whatsapp"
