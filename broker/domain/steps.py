@@ -20,7 +20,7 @@ class Limits:
     """The bounds that the fold keeps; both hold bounds are settings of the linker."""
 
     timeout_hours_max: float = 720.0
-    held_max: int = 64
+    held_max: int = 128
     hold_ms_max: int = 60_000
 
 

@@ -32,7 +32,7 @@ class LinkerSettings(Settings):
     """What the linker reads beside the common settings."""
 
     link_hours_max: float = Field(720.0, gt=0, le=8_784, description="Longer links are cut to this many hours.")
-    held_max: int = Field(64, ge=1, le=1000, description="Messages of a session that wait for a first answer.")
+    held_max: int = Field(128, ge=1, le=1000, description="Messages of a session that wait for a first answer.")
     hold_s: float = Field(60.0, gt=0, description="How long they wait, in seconds; then they are dead letters.")
     registrations_max: int = Field(20_000, ge=1, le=1_000_000, description="Registrations that one org may have.")
 

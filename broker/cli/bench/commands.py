@@ -1,4 +1,4 @@
-"""The commands of `heimdall bench`: what may be set, and nothing else. `chaos` has its place here too."""
+"""The commands of `heimdall bench`: what may be set, and nothing else; `chaos` is in broker/cli/chaos."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from broker.cli.bench.contests import USUAL, contestants
 from broker.cli.bench.options import AsJson, Msgs, NoProgress, Quick, Repeat, Sessions, Size, chosen, run
 from broker.cli.bench.progress import Show
 from broker.cli.bench.report import finish
+from broker.cli.chaos import command as chaos
 from broker.cli.terminal import Terminal
 
 app = typer.Typer(
@@ -141,3 +142,6 @@ def expiry(  # noqa: PLR0913 - one parameter for each option
     if settings.near >= settings.links:
         raise typer.BadParameter(f"--links must be above {settings.near}, those that come due")
     finish(run(expiries.measure(settings, Show(wanted=not no_progress))), Terminal(as_json=as_json))
+
+
+app.command(chaos.NAME)(chaos.command)

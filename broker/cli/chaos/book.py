@@ -72,7 +72,7 @@ class Rules:
     service: str = ""
     default_action: str = "_update_from_webchat"
     hold_ms: int = 60_000
-    held_max: int = 64
+    held_max: int = 128
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,8 @@ PUBLISH_WAIT_S = 1.0
 SETTLE_WAIT_S = 60.0
 PROGRESS_S = 1.0
 
-Report = Callable[[str], None]
+Report = Callable[[int, int], None]
+"""Told every second: how many events are stored, how many kills are done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,7 @@ class Played:
     kills: int
     garbage: int
     settled: bool
+    server_version: str
     book: Book
     verdict: Verdict
 
@@ -64,14 +66,24 @@ async def play(scenario: Scenario, folder: Path, *, seed: int, report: Report, l
     async with staged(scenario, folder, org) as stage, _publishing(stage.url) as (connection, log):
         await _register(connection, org)
         traffic = await _run(scenario, stage, log, org, seed, report)
-        report("settling")
         quiet = await settled(connection, SETTLE_WAIT_S)
+        version = connection.client.connected_server_version
         book = await read_book(connection, tuple(traffic.sent), tuple(stage.disturbed))
     verdict = check(book, rules_of(scenario), late_ms_max=late_ms_max)
     if not quiet:
         verdict.blame("lost", f"something still waited {SETTLE_WAIT_S:.0f} s after the traffic had ended")
     took_s = time.monotonic() - began_s
-    return Played(scenario, seed, took_s, stage.kills, traffic.garbage, quiet, book, verdict)
+    return Played(
+        scenario=scenario,
+        seed=seed,
+        took_s=took_s,
+        kills=stage.kills,
+        garbage=traffic.garbage,
+        settled=quiet,
+        server_version=f"{version.major}.{version.minor}.{version.patch}",
+        book=book,
+        verdict=verdict,
+    )
 
 
 def rules_of(scenario: Scenario) -> Rules:
@@ -81,7 +93,7 @@ def rules_of(scenario: Scenario) -> Rules:
         (DEMO_CHAT, "firstmessage"): (DEMO_STUB, "create_stub"),
         (OWN_CHAT, "firstmessage"): (TAKER, ACTION),
     }
-    return Rules(takers, service=SERVICE, hold_ms=round(scenario.hold_s * 1000))
+    return Rules(takers, service=SERVICE, hold_ms=round(scenario.hold_s * 1000), held_max=scenario.held_max)
 
 
 async def _run(scenario: Scenario, stage: Stage, log: Log, org: OrgId, seed: int, report: Report) -> Traffic:
@@ -107,7 +119,7 @@ async def _run(scenario: Scenario, stage: Stage, log: Log, org: OrgId, seed: int
 async def _tell(traffic: Traffic, stage: Stage, report: Report) -> None:
     while True:
         await asyncio.sleep(PROGRESS_S)
-        report(f"{len(traffic.sent)} events sent, {stage.kills} kills")
+        report(len(traffic.sent), stage.kills)
 
 
 async def _register(connection: Connection, org: OrgId) -> None:

@@ -33,9 +33,16 @@ class Scenario:
     away_s: float = 0.0
     """How long a killed server stays away."""
     hold_s: float = 4.0
+    held_max: int = 16
     demo_link_hours: float = 0.0006
     linkers: int = 2
     expiry_workers: int = 2
+
+    @property
+    def kills_in_all(self) -> int:
+        """Of every process of every victim."""
+        counts = {"linker": self.linkers, "expiry": self.expiry_workers}
+        return self.kills * sum(counts.get(victim, 1) for victim in self.victims)
 
 
 SCENARIOS = (

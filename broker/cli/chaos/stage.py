@@ -34,7 +34,10 @@ class Stage:
         self._server = server
         common = {"HEIMDALL_NATS_URL": server.url, "HEIMDALL_REPLICAS": "3" if scenario.servers > 1 else "1"}
         own = {
-            "linker": {"HEIMDALL_LINKER_HOLD_S": f"{scenario.hold_s:g}"},
+            "linker": {
+                "HEIMDALL_LINKER_HOLD_S": f"{scenario.hold_s:g}",
+                "HEIMDALL_LINKER_HELD_MAX": str(scenario.held_max),
+            },
             SERVICE: {"HEIMDALL_DEMO_ORG": org, "HEIMDALL_DEMO_LINK_HOURS": f"{scenario.demo_link_hours:g}"},
         }
         names = [*["linker"] * scenario.linkers, *["expiry"] * scenario.expiry_workers, SERVICE]
