@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from broker.errors import RequestRefusedError
 from broker.transport.connection import Connection
+from broker.transport.leader import ask_leader, may_lag
 from broker.transport.publisher import Publisher
 from broker.transport.reader import StoredMessage, read_range
 from broker.transport.topology import MARKER_S, stream_of
@@ -44,11 +45,13 @@ class Records:
         self._put = f"$KV.{bucket}."
 
     async def read(self, key: str) -> Record:
-        """The last value; on a cluster it may be some milliseconds old, and write() then tells by ConflictError.
+        """The last value; on a cluster the leader's: whoever decides by an older one may already have acted on it.
 
         Raises:
             NoStreamError: the bucket does not exist.
         """
+        if may_lag(self._connection):
+            return await self._read_at_leader(key)
         subject = self._get + key
         message = await self._connection.request(subject)
         headers = message.headers or {}
@@ -58,6 +61,13 @@ class Records:
             raise RequestRefusedError(subject, int(status), 0, headers.get("Description", ""))
         gone = any(name in headers for name in MARKERS)
         return Record(None if gone else message.data, int(headers["Nats-Sequence"]))
+
+    async def _read_at_leader(self, key: str) -> Record:
+        found = await ask_leader(self._connection, stream_of(self.bucket), {"last_by_subj": self._put + key})
+        if found is None:
+            return Record(None, 0)
+        gone = any(name in found.headers for name in MARKERS)
+        return Record(None if gone else found.data, found.sequence)
 
     async def write(self, key: str, value: bytes, *, revision: int | None, ttl_s: int | None = None) -> int:
         """The new revision. ``revision`` is what read() gave, None to write whatever is there.

@@ -28,8 +28,8 @@ from broker.domain.wire import Body, dump
 from broker.errors import BodyError
 from broker.runtime.backbone import Backbone
 from broker.runtime.deadletters import Original
+from broker.transport.leader import read_kept
 from broker.transport.publisher import Stored
-from broker.transport.reader import read_one
 from broker.transport.topology import CONVERSATIONS
 from workers.linker.directory import Directory
 
@@ -190,7 +190,7 @@ class Effects:
 
     async def _held(self, sequence: int, conversation: Conversation) -> Original | None:
         """A held event, from the log, which keeps it; None once its age limit has taken it."""
-        found = await read_one(self._connection, CONVERSATIONS, sequence)
+        found = await read_kept(self._connection, CONVERSATIONS, sequence)
         if found is None:
             log.error("held_event_missing", session_id=conversation.log_id, sequence=sequence)
             return None

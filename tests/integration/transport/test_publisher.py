@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -97,6 +99,23 @@ async def test_publishes_in_flight_end_when_the_server_is_back_and_not_with_thei
             await own.start()
             ended = await asyncio.wait_for(asyncio.gather(*futures, return_exceptions=True), 10)
             assert {type(one) for one in ended} <= {Stored, NoAnswerError}
+
+
+async def test_a_publish_that_was_lost_with_its_connection_ends_soon_after_the_reconnect(
+    tmp_path: Path, org: str, eventually: Eventually
+) -> None:
+    subject = f"{DEADLETTERS}.org.{org}.reason.test"
+    async with nats_server(tmp_path) as own, connect(own.url, name="test") as connection:
+        await ensure(connection)
+        async with open_publisher(connection, timeout_s=600) as publisher:
+            assert own.pid is not None
+            os.kill(own.pid, signal.SIGSTOP)  # it takes the message in, and never gets to it
+            future = await publisher.submit(subject, b"lost")
+            await asyncio.sleep(0.1)  # it has left our buffer, which a reconnect would send once more
+            await own.kill()
+            await own.start()
+            await eventually(future.done, within_s=10)
+            assert isinstance(future.exception(), BusError)
 
 
 async def test_what_was_published_while_the_server_was_away_is_stored_when_it_is_back(
