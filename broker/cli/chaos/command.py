@@ -24,7 +24,8 @@ from broker.errors import InvalidNameError
 NAME = "chaos"
 SEED = 4711
 EXIT_VIOLATION = 1
-HEADINGS = ("scenario", "kills", "events", "runs", "links", "expired", "dead letters", *FAULTS, "p99 late", "seconds")
+HEADINGS = ("scenario", "kills", "events", "expired", "lost", "doubled", "reordered", "falsely", "wrong", "late")
+"""As many as 80 columns hold; ``falsely``: expired before its time, or never linked."""
 
 
 def command(
@@ -78,19 +79,21 @@ async def _play_one(scenario: Scenario, seed: int, show: Show) -> Played:
 
 
 def _cells(played: Played) -> tuple[str | Text, ...]:
-    book, verdict = played.book, played.verdict
-    faults = [verdict.faults[fault] for fault in FAULTS]
+    faults = [played.verdict.faults[fault] for fault in FAULTS]
     return (
-        f"{played.scenario.name}: {played.scenario.what}",
+        played.scenario.name,
         str(played.kills),
-        str(len(book.events)),
-        str(len(book.runs)),
-        str(_count(played, "stubsession.linked")),
+        str(len(played.book.events)),
         str(_count(played, "stubsession.expired")),
-        str(len(book.letters)),
         *(Text(str(count), "bold red" if count else "green") for count in faults),
-        f"{_p99_ms(played)} ms",
-        f"{played.took_s:.0f}",
+    )
+
+
+def _aside(played: Played) -> str:
+    return (
+        f"{played.scenario.name}: {played.scenario.what}; {len(played.book.sent)} sent, {len(played.book.runs)} runs, "
+        f"{_count(played, 'stubsession.linked')} links, {len(played.book.letters)} dead letters, "
+        f"announced p99 {_p99_ms(played)} ms late in quiet running, {played.took_s:.0f} s"
     )
 
 
@@ -98,11 +101,12 @@ def _show(played: Sequence[Played], seed: int, out: Terminal) -> None:
     out.text(Text("heimdall bench chaos", "bold"))
     out.aside(", ".join(f"{name} {value}" for name, value in facts(played[0].server_version).items()))
     out.aside(", ".join(f"{name} {value}" for name, value in _settings(played, seed).items()))
-    table = Columns(*(heading.replace("_", " ") for heading in HEADINGS), flexible=HEADINGS[0])
+    table = Columns(*HEADINGS, flexible=HEADINGS[0])
     for one in played:
         table.add(*_cells(one))
     out.columns(table)
     for one in played:
+        out.aside(_aside(one))
         for example in one.verdict.examples:
             out.text(Text.assemble((f"{one.scenario.name}  ", "bold red"), example))
 
