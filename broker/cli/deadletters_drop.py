@@ -10,10 +10,9 @@ import typer
 from rich.text import Text
 
 from broker.cli.bus import connected
-from broker.cli.letter_selection import AllOrgs, Numbers, Reason, Session, Since, Wanted, select, wanted
+from broker.cli.letter_selection import AllOrgs, Numbers, Reason, Session, Since, Wanted, brief, select, wanted
 from broker.cli.options import DEMO_ORG, AsJson, NatsUrl, Org, nats_url_of
 from broker.cli.terminal import Terminal, note, one_line
-from broker.runtime.deadletters import without_session
 from broker.transport.letters import remove_letter
 
 
@@ -52,24 +51,21 @@ def command(  # noqa: PLR0913 - one parameter for each option
 
 
 async def _found(url: str, chosen: Wanted) -> dict[int, tuple[str, str]]:
-    """Reason and subject of each letter, by its number."""
+    """Reason and original of each letter, by its number."""
     async with connected(url) as connection:
-        return {
-            letter.sequence: (letter.content.reason, without_session(letter.content.subject))
-            async for letter in chosen.find(connection)
-        }
+        return {letter.sequence: (letter.content.reason, brief(letter)) async for letter in chosen.find(connection)}
 
 
 async def _drop(url: str, found: dict[int, tuple[str, str]], out: Terminal) -> None:
     count = 0
     async with connected(url) as connection:
-        for number, (reason, subject) in found.items():
+        for number, (reason, original) in found.items():
             if not await remove_letter(connection, number):
                 continue  # somebody else was quicker
             count += 1
             if out.as_json:
-                out.record({"dropped": number, "reason": reason, "subject": subject})
+                out.record({"dropped": number, "reason": reason, "original": original})
             else:
-                what = one_line(f"{number} {reason}  {subject}")
+                what = one_line(f"{number}  {reason}  {original}")
                 out.row(Text.assemble(("dropped", "bold yellow"), f" letter {what}"))
     note(f"{count} dropped")

@@ -9,11 +9,10 @@ import typer
 from rich.text import Text
 
 from broker.cli.bus import connected
-from broker.cli.letter_selection import AllOrgs, Numbers, Reason, Session, Since, Wanted, select, wanted
+from broker.cli.letter_selection import AllOrgs, Numbers, Reason, Session, Since, Wanted, brief, select, wanted
 from broker.cli.options import DEMO_ORG, AsJson, NatsUrl, Org, nats_url_of
 from broker.cli.terminal import Terminal, note, one_line
 from broker.domain.redriving import Candidate, in_order
-from broker.runtime.deadletters import without_session
 from broker.transport.connection import Connection
 from broker.transport.publisher import open_publisher
 from broker.transport.redrive import Redrive, Redriven, candidate_of, why_not
@@ -105,5 +104,5 @@ def _show(redriven: Redriven, out: Terminal) -> None:
             }
         )
         return
-    where = f"{redriven.stream} {redriven.sequence}  {without_session(letter.content.subject)}"
+    where = f"{redriven.stream} {redriven.sequence}  {brief(letter)}"
     out.row(Text.assemble(("redriven", "bold green"), f" letter {letter.sequence} as {one_line(where)}"))

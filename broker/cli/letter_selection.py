@@ -85,3 +85,9 @@ def masked(text: str, letter: Letter, *, whole: bool) -> str:
     if whole or session is None or len(session) <= SHOWN_CHARACTERS:
         return text
     return text.replace(session, session[:SHOWN_CHARACTERS] + "…")
+
+
+def brief(letter: Letter) -> str:
+    """What the original is, in a few words that fit on a line: its session as far as a log line holds it, its kind."""
+    session = "no session" if letter.session is None else letter.session[:SHOWN_CHARACTERS]
+    return f"{session}  {'.'.join(letter.content.subject.split('.')[-2:])}"

@@ -13,7 +13,7 @@ from broker.domain.ids import ActionName, OrgId, SessionId, Stub
 from broker.domain.subjects import Conversation, DeliverySubject, Kind
 from broker.errors import LinkerBehindError
 from broker.runtime.deadletters import DeadLetters, Original
-from broker.runtime.embedded import nats_server
+from broker.runtime.embedded import EmbeddedServer, nats_server
 from broker.transport import redrive
 from broker.transport.connection import Connection, connect
 from broker.transport.ensure import ensure
@@ -22,7 +22,7 @@ from broker.transport.publisher import Publisher, open_publisher
 from broker.transport.reader import StoredMessage, read_range
 from broker.transport.redrive import Redrive, candidate_of
 from broker.transport.topology import CONVERSATIONS, DELIVERIES
-from tests.integration.cli.conftest import Cli, conversation
+from tests.integration.cli.conftest import Cli, conversation, started
 
 STUB = Stub.parse("keeper.A-1")
 
@@ -61,7 +61,7 @@ class Morgue:
 
     async def stored(self, stream: str, after: int) -> list[StoredMessage]:
         root = self.conversation.path.prefix if stream == CONVERSATIONS else f"stubber.systems.stubs.org.{self.org}"
-        return await read_range(self.connection, stream, (f"p.*.{root}.>",), after=after, limit=100)
+        return await read_range(self.connection, stream, (f"p.*.{root}.>",), after=after, limit=1_000)
 
     async def _set_aside(self, stream: str, subject: str, body: bytes, headers: dict[str, str], code: str) -> int:
         named = {**headers, names.MESSAGE_ID: str(uuid4())}
@@ -168,6 +168,22 @@ async def test_a_redrive_that_ended_half_way_stores_nothing_twice(
     subject, message_id = letter.content.subject, redrive._id_of(letter)
     found = await Redrive(connection, publisher)._stored_before(letter, subject, message_id)
     assert found == stored[0].sequence  # found in the stream itself, however long ago it was
+
+
+async def test_a_redrive_that_is_killed_is_gone_on_with_nothing_lost_or_doubled(
+    cli: Cli, org: str, morgue: Morgue, server: EmbeddedServer
+) -> None:
+    sequences = [await morgue.event(str(number)) for number in range(100)]
+    arguments = ("deadletters", "redrive", "--all", "--org", org, "--nats-url", server.url)
+    for _ in range(3):
+        async with started(*arguments) as running:
+            for _ in range(10):
+                await running.record()
+            running.process.kill()
+    await cli("deadletters", "redrive", "--all", "--org", org)
+    again = await morgue.stored(CONVERSATIONS, sequences[-1])
+    assert [int(message.headers[names.REDRIVEN]) for message in again] == sequences
+    assert await morgue.letters() == []
 
 
 async def test_what_cannot_be_published_again_is_kept_and_told(cli: Cli, org: str, morgue: Morgue) -> None:

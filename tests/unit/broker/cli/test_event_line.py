@@ -129,3 +129,8 @@ def test_every_example_of_the_contract_is_shown_without_a_complaint(row: Any) ->
     assert shown.problem is None
     assert not shown.facts().startswith("(")
     assert shown.kind != "?"
+
+
+def test_what_was_a_dead_letter_says_so_and_where_it_was_first() -> None:
+    again = line(f"{TALK}.webchatmessagetype.message", visitor(webchat_message=TEXT), {"Heimdall-Redriven": "7"})
+    assert again.facts() == "(redriven, was 7) hei"
