@@ -49,7 +49,7 @@ async def work(settings: LinkerSettings, backbone: Backbone, stop: asyncio.Event
     remembered = States(states)
     handle = LinkAndRoute(directory, remembered, stubs, effects, limits)
     queries = Queries(backbone.connection, directory, states, settings.partitions)
-    registering = Registering(directory, registrations, registrations_max=settings.registrations_max)
+    registering = Registering(directory, registrations, stubs, registrations_max=settings.registrations_max)
     lapsing = Lapsing(directory, registrations, backbone.dead_letters)
     commands = Commands(
         registering,

@@ -28,9 +28,10 @@ from broker.domain.replies import (
     RegistrationsReply,
 )
 from broker.domain.wire import Body, dump, validate
-from broker.errors import ConflictError, InvalidBodyError, TooManyRegistrationsError
+from broker.errors import ConflictError, InvalidBodyError, StubClosedError, TooManyRegistrationsError
 from broker.transport.records import Records
 from workers.linker.directory import Directory
+from workers.linker.stubs import StubNotes
 
 CONFLICTS_MAX = 20
 """Somebody else writing the same registration this often within one command is a fault, not a race."""
@@ -44,8 +45,11 @@ log = structlog.get_logger()
 class Registering:
     """Writes the bucket; what is answered is true of this linker's own copy too when the answer goes out."""
 
-    def __init__(self, directory: Directory, registrations: Records, *, registrations_max: int) -> None:
+    def __init__(
+        self, directory: Directory, registrations: Records, stubs: StubNotes, *, registrations_max: int
+    ) -> None:
         self._directory = directory
+        self._stubs = stubs
         self._records = registrations
         self._registrations_max = registrations_max
 
@@ -61,7 +65,13 @@ class Registering:
         now_ns = time.time_ns()
         made = RegistrationRecord(org=org, stub=str(stub), since=now_ns, params=wanted, made_at_ms=now_ns // NS_PER_MS)
         self._check_room(org, wanted.uuid)
+        await self._check_open(org, stub)
         record = await self._write(f"{org}.{wanted.uuid}", made)
+        try:
+            await self._check_open(org, stub)  # whoever closes it marks it first, then removes what there is
+        except StubClosedError:
+            await self._remove((f"{org}.{wanted.uuid}",))
+            raise
         shadow = self._directory.registry.shadowing(to_registration(record))
         log.info("registration_made", registration_id=wanted.uuid, stubref=str(stub))
         reply = RegisterReply(uuid=wanted.uuid, shadowed_by=None if shadow is None else shadow.id)
@@ -104,6 +114,10 @@ class Registering:
         keys = tuple(f"{org}.{found.id}" for found in self._directory.registry.of_org(org) if found.stub == stub)
         await self._remove(keys)
         return len(keys)
+
+    async def _check_open(self, org: OrgId, stub: Stub) -> None:
+        if await self._stubs.is_closed(org, stub):
+            raise StubClosedError(str(stub))
 
     def _check_room(self, org: OrgId, registration_id: str) -> None:
         """What the org has already may be replaced; linkers that register at once may go over the bound by a few."""

@@ -13,19 +13,18 @@ from broker.codec import decode, encode
 from broker.domain.ids import OrgId, Stub
 from broker.domain.registrations import RegistrationRecord, read_register
 from broker.domain.wire import Body, dump
-from broker.errors import ConflictError, TooManyRegistrationsError
+from broker.errors import ConflictError, StubClosedError, TooManyRegistrationsError
 from broker.runtime.deadletters import DeadLetters
 from broker.transport.connection import Connection
 from broker.transport.publisher import Publisher
 from broker.transport.records import Records
-from broker.transport.topology import PROFILES, REGISTRATIONS, SESSIONS
+from broker.transport.topology import PROFILES, REGISTRATIONS, SESSIONS, STUBSESSIONS
 from tests.conftest import poll
 from tests.integration.routing.conftest import Chat
 from workers.linker.directory import Directory
 from workers.linker.lapsing import Lapsing
 from workers.linker.registering import Registering
-
-WAIT_MS = 60_000
+from workers.linker.stubs import StubNotes
 
 
 def task(path: str, *, stub: str = "svc.A", method: str = "keep", timeout_seconds: float = 60) -> Body:
@@ -51,6 +50,15 @@ async def directory(connection: Connection, publisher: Publisher, records: Recor
         yield opened
 
 
+@pytest_asyncio.fixture
+async def registering(
+    connection: Connection, publisher: Publisher, records: Records, directory: Directory
+) -> Registering:
+    """The verbs of that linker; an org may have two registrations."""
+    stubs = StubNotes(Records(connection, publisher, STUBSESSIONS), directory.sessions)
+    return Registering(directory, records, stubs, registrations_max=2)
+
+
 async def test_the_list_comes_in_pages_and_tells_who_stands_behind_whom(chat: Chat) -> None:
     made = [task(f"{chat.path.prefix}.*", stub=stub) for stub in ("svc.A", "svc.B", "svc.A")]
     uuids = [one["params"]["uuid"] for one in made]
@@ -72,10 +80,9 @@ async def test_a_second_cbh_is_accepted_and_told_so_wildcards_counted(chat: Chat
     assert (await chat.command("register", second))["shadowed_by"] == first["params"]["uuid"]
 
 
-async def test_an_org_has_no_more_registrations_than_it_may_have(directory: Directory, records: Records) -> None:
+async def test_an_org_has_no_more_registrations_than_it_may_have(registering: Registering) -> None:
     org = OrgId(str(uuid4()))
     path = f"stubber.systems.notifications.webchat.org.{org}.*"
-    registering = Registering(directory, records, registrations_max=2)
     made = [task(path) for _ in range(3)]
     for one in made[:2]:
         await registering.register(org, one, {})
@@ -86,27 +93,46 @@ async def test_an_org_has_no_more_registrations_than_it_may_have(directory: Dire
     await registering.register(org, made[2], {})
 
 
-async def test_a_closed_stubs_registrations_are_removed_and_nobody_elses(
-    chat: Chat, directory: Directory, records: Records
-) -> None:
+async def test_a_closed_stubs_registrations_are_removed_and_nobody_elses(chat: Chat, registering: Registering) -> None:
     for stub in ("svc.A", "svc.A", "svc.B"):
         await chat.command("register", task(f"{chat.path.prefix}.*", stub=stub))
-    registering = Registering(directory, records, registrations_max=10)
     assert await registering.remove_of(chat.org, Stub.parse("svc.A")) == 2
     left = (await chat.command("registrations", {}))["registrations"]
     assert [found["stub"] for found in left] == ["svc.B"]
 
 
-async def test_what_one_linker_was_told_another_knows_when_it_is_asked(
-    chat: Chat, directory: Directory, records: Records
+async def test_a_stub_that_is_closed_registers_for_nothing_any_more(chat: Chat) -> None:
+    for stub in ("svc.A", "svc.B"):
+        await chat.command("register", task(f"{chat.path.prefix}.*", stub=stub))
+    assert (await chat.command("stubclose", {"stub": "svc.A"}))["registrations"] == 1
+    refused = await chat.command("register", task(f"{chat.path.prefix}.*", stub="svc.A"))
+    assert refused["error"]["code"] == "stub_closed"
+    left = (await chat.command("registrations", {}))["registrations"]
+    assert [found["stub"] for found in left] == ["svc.B"]
+
+
+async def test_a_stub_that_is_closed_while_it_registers_leaves_nothing(
+    chat: Chat, registering: Registering, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    other = Registering(directory, records, registrations_max=100)
+    """The mark is written between the two looks at it."""
+    answers = iter((False, True))
+
+    async def is_closed(_self: StubNotes, _org: OrgId, _stub: Stub) -> bool:
+        return next(answers)
+
+    monkeypatch.setattr(StubNotes, "is_closed", is_closed)
+    with pytest.raises(StubClosedError):
+        await registering.register(chat.org, task(f"{chat.path.prefix}.*"), {})
+    assert (await chat.command("registrations", {}))["registrations"] == []
+
+
+async def test_what_one_linker_was_told_another_knows_when_it_is_asked(chat: Chat, registering: Registering) -> None:
     for _ in range(10):
         one = task(f"{chat.path.prefix}.*")
         await chat.command("register", one)
-        listed = await other.registrations(chat.org, {}, {})
+        listed = await registering.registrations(chat.org, {}, {})
         assert one["params"]["uuid"] in [found["uuid"] for found in listed["registrations"]]
-        assert await other.deregister(chat.org, {"uuid": one["params"]["uuid"]}, {}) == {"removed": True}
+        assert await registering.deregister(chat.org, {"uuid": one["params"]["uuid"]}, {}) == {"removed": True}
 
 
 async def test_a_wait_in_vain_is_dropped_and_reported_once_with_its_task(chat: Chat) -> None:
