@@ -147,7 +147,7 @@ async def _talk(
     """Say each message when its time has come; how late the latest was, in seconds."""
     begun_s, late_s = time.perf_counter(), 0.0
     acks = []
-    with stage.show.doing(what, len(messages)) as advance:
+    with stage.show.doing(what, still=True):
         for number, message in enumerate(messages):
             conversation = crowd.conversation(message.session)
             body = load.visitor_body(conversation, message.mark, settings.size)
@@ -158,7 +158,6 @@ async def _talk(
             watch.said_s[message] = time.perf_counter()
             late_s = max(late_s, watch.said_s[message] - due_s)
             acks.append(await stage.publisher.submit(conversation.subject(Kind.MESSAGE), body, headers))
-            advance(number)
     await asyncio.gather(*acks)
     return late_s
 

@@ -6,8 +6,17 @@ import contextlib
 from collections.abc import Callable, Iterator
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
 
+REFRESH_PER_S = 4
 Advance = Callable[[int], None]
 
 
@@ -19,13 +28,25 @@ class Show:
         self._wanted = wanted and self._console.is_terminal
 
     @contextlib.contextmanager
-    def doing(self, what: str, total: int | None = None) -> Iterator[Advance]:
-        """Show ``what`` until the end of the block; call what it yields with how much is done by then."""
+    def doing(self, what: str, total: int | None = None, *, still: bool = False) -> Iterator[Advance]:
+        """Show ``what`` until the end of the block; call what it yields with how much is done by then.
+
+        ``still``: drawn once and never again, where drawing would disturb what this very process measures.
+        """
         if not self._wanted:
             yield lambda _: None
             return
-        columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), BarColumn(bar_width=30))
-        counted = (MofNCompleteColumn(),) if total is not None else ()
-        with Progress(*columns, *counted, TimeElapsedColumn(), console=self._console, transient=True) as progress:
+        columns: list[ProgressColumn] = [SpinnerColumn(), TextColumn("{task.description}", markup=False)]
+        if not still:
+            columns += [BarColumn(bar_width=30), *([MofNCompleteColumn()] if total is not None else ())]
+            columns.append(TimeElapsedColumn())
+        with Progress(
+            *columns,
+            console=self._console,
+            transient=True,
+            refresh_per_second=REFRESH_PER_S,
+            auto_refresh=not still,
+        ) as progress:
             task = progress.add_task(what, total=total)
-            yield lambda done: progress.update(task, completed=done)
+            progress.refresh()
+            yield (lambda _: None) if still else lambda done: progress.update(task, completed=done)

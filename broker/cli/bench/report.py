@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from textwrap import wrap
 from typing import Any
 
 import typer
@@ -12,6 +13,7 @@ from rich.text import Text
 from broker.cli.terminal import Columns, Terminal
 
 EXIT_VIOLATION = 1
+INDENT = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +64,8 @@ def finish(report: Report, out: Terminal) -> None:
 
 def _show(report: Report, out: Terminal) -> None:
     out.text(Text(f"heimdall bench {report.benchmark}", "bold"))
-    out.aside(", ".join(f"{name} {value}" for name, value in report.machine.items()))
-    out.aside(", ".join(f"{name} {value}" for name, value in report.settings.items()))
+    for facts in (report.machine, report.settings):
+        _aside(", ".join(f"{name} {value}" for name, value in facts.items()), out)
     out.text("")
     if report.violations:
         for violation in report.violations:
@@ -78,4 +80,10 @@ def _show(report: Report, out: Terminal) -> None:
         style, word = ("green", "reached") if bar.reached else ("yellow", "missed ")
         out.text(Text.assemble((f"{word}  ", style), f"{bar.what}: {bar.measured} (bar: {bar.wanted})"))
     for note in report.notes:
-        out.aside(note)
+        _aside(note, out)
+
+
+def _aside(text: str, out: Terminal) -> None:
+    """Unobtrusive, broken between words."""
+    for line in wrap(text, out.console.width - INDENT):
+        out.aside(line)

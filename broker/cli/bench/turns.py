@@ -49,9 +49,9 @@ async def take_turn(stage: Stage, name: str, said: Load, what: str) -> Turn:
     async with running_contestant(stage, name, said.crowd) as process:
         if said.live:
             await _publish_beside(stage, said)
-        warm = await stage.wait_for(DELIVERIES, before + said.warmup, process, what)
+        warm = await stage.wait_for(DELIVERIES, before + said.warmup, process, f"{what}: warm-up")
         begun_s = process.cpu_s()
-        done = await stage.wait_for(DELIVERIES, before + count, process, what)
+        done = await stage.wait_for(DELIVERIES, before + count, process, f"{what}: routing")
         cpu_us = (process.cpu_s() - begun_s) / max(1, done - warm) * 1e6
         resident_mib = process.resident_mib()
         await asyncio.sleep(SETTLE_S)
