@@ -59,11 +59,12 @@ def begin(
         raise typer.Exit
 
 
-for _command in (dev, worker, tap, explain, publish, links, timers, partitions, stubs, registrations):
+for _command in (dev, worker, tap, explain, publish, links, timers, partitions, registrations):
     app.command(_command.NAME)(_command.command)
 app.add_typer(bench.app, name="bench")
 app.add_typer(chats.app, name="chats")
 app.add_typer(deadletters.app, name="deadletters")
+app.add_typer(stubs.app, name=stubs.NAME)
 app.add_typer(subjects.app, name="subjects")
 
 

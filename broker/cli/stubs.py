@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.text import Text
+from typer.core import TyperGroup
 
+from broker.cli import stubs_close
 from broker.cli.bus import connected
 from broker.cli.options import DEMO_ORG, AsJson, NatsUrl, Org, nats_url_of, org_of
 from broker.cli.terminal import Columns, Terminal, date_and_time, note, one_line
@@ -23,6 +25,19 @@ from broker.transport.records import Records
 from broker.transport.topology import stream_of
 
 NAME = "stubs"
+SHOW = "show"
+
+
+class ShowUnlessNamed(TyperGroup):
+    """What is no command of the group is for ``show``, so a stub's name alone shows it."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # the class that typer means is not public
+        """Put ``show`` in front, but for a command of the group and for its help."""
+        named = bool(args) and (args[0] in self.commands or args in [[name] for name in ctx.help_option_names])
+        return super().parse_args(ctx, args if named else [SHOW, *args])
+
+
+app = typer.Typer(cls=ShowUnlessNamed, help="List the stubs of an org, show one with its data, or close one.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +52,8 @@ class Kept:
         return {"stub": str(self.stub), **dump(self.record)}
 
 
-def command(
+@app.command(SHOW)
+def show(
     stub: Annotated[str | None, typer.Argument(help="One stub, <service>.<stubref>; else all of them.")] = None,
     *,
     service: Annotated[str | None, typer.Option(help="Only the stubs of this service.")] = None,
@@ -45,7 +61,7 @@ def command(
     as_json: AsJson = False,
     nats_url: NatsUrl = None,
 ) -> None:
-    """List the stubs of an org, or show one with its data.
+    """List the stubs of an org, or show one with its data; the word 'show' may be left out.
 
     Example: heimdall stubs --service demo
     Example: heimdall stubs demo.2024-11-11-ABCD
@@ -132,3 +148,6 @@ def _show_all(found: list[Kept], org: OrgId, out: Terminal) -> None:
             to_json(record.data),
         )
     out.columns(table)
+
+
+app.command("close")(stubs_close.command)

@@ -10,13 +10,14 @@ from broker.domain.ids import OrgId, SessionId, Stub
 from broker.domain.stubsessions import LinkRecord, StateRecord, index_key, session_key
 from broker.domain.wire import dump
 from broker.kit.records import StubRecord, stub_key, stubs_bucket
-from broker.runtime.embedded import nats_server
+from broker.runtime.embedded import EmbeddedServer, nats_server
 from broker.transport.connection import Connection
 from broker.transport.ensure import ensure_bucket
 from broker.transport.publisher import Publisher
 from broker.transport.records import Records
 from broker.transport.topology import STUBSESSIONS
 from tests.integration.cli.conftest import OTHER_SESSION, SESSION, Cli
+from tests.processes import worker_process
 
 A, B = Stub.parse("demo.A-1"), Stub.parse("desk.B-2")
 HOUR_MS = 3_600_000
@@ -105,9 +106,19 @@ async def test_stubs_are_listed_newest_first_and_shown_one_by_one(
     assert (one["stub"], one["context"], one["data"]) == (str(A), "default", {"name": "Ada"})
 
 
+async def test_a_stub_is_closed_by_a_linker_and_only_when_somebody_said_yes(
+    server: EmbeddedServer, cli: Cli, org: str
+) -> None:
+    assert "say --yes" in (await cli("stubs", "close", str(A), "--org", org)).refusal
+    with worker_process("linker", server.url):
+        (closed,) = (await cli("stubs", "close", str(A), "--org", org, "--yes")).records
+    assert closed == {"stub": str(A), "links": 0, "registrations": 0}
+
+
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
+        pytest.param(("stubs", "close", "ABCD", "--yes"), "expected <service>.<stubref>", id="no stub's name to close"),
         pytest.param(("stubs", "demo.NONE-1"), "stub demo.NONE-1 of org", id="a stub that is not there"),
         pytest.param(("stubs", "nobody.NONE-1"), "stub nobody.NONE-1 of org", id="a service that is not there"),
         pytest.param(("stubs", "ABCD"), "expected <service>.<stubref>", id="no stub's name"),
@@ -175,6 +186,7 @@ async def test_a_pattern_lists_what_it_reaches(cli: Cli, org: str) -> None:
         "links",
         "timers",
         "stubs",
+        "stubs close",
         "registrations",
         "chats list",
         "chats create",

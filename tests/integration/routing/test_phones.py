@@ -9,6 +9,7 @@ import pytest
 from broker.domain.ids import ChannelName, ChatName
 from broker.domain.phones import phone_session
 from broker.domain.subjects import ChatPath, Conversation, Kind
+from tests.conftest import poll
 from tests.integration.routing.conftest import Chat
 
 NUMBER = "27820000000"
@@ -140,8 +141,6 @@ async def test_check_35_a_stubs_list_shows_webchat_and_whatsapp_with_their_endpo
 
     async def expired() -> bool:
         return bool(await chat.facts(gone, Kind.EXPIRED))
-
-    from tests.conftest import poll
 
     await poll(expired)
     first = (await chat.command("links", {"stub": "svc.B"}))["links"]

@@ -38,6 +38,18 @@ def test_a_chat_without_a_stub_leaves_its_visitors_to_the_registrations() -> Non
     assert DRAFT.model_copy(update={"stub": None}).fallback() is None
 
 
+def test_each_route_has_its_stub_and_the_catch_all_takes_the_rest() -> None:
+    routes = {"sales": "demo.B", "__catch_all": "demo.C"}
+    profile = DRAFT.model_copy(update={"routes": routes})
+    found = [profile.fallback(route) for route in ("sales", "support", None)]
+    assert found == [Stub.parse("demo.B"), Stub.parse("demo.C"), Stub.parse("demo.C")]
+
+
+def test_a_route_without_an_entry_is_for_the_profiles_single_stub() -> None:
+    profile = DRAFT.model_copy(update={"routes": {"sales": "demo.B"}})
+    assert profile.fallback("support") == Stub.parse("demo.A")
+
+
 def test_a_profile_is_read_back_as_it_was_written() -> None:
     assert validate(Profile, dump(DRAFT), what="profile") == DRAFT
 

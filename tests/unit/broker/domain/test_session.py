@@ -423,3 +423,49 @@ def test_the_end_of_a_session_is_never_held_for_an_answer(session: Session) -> N
     session.apply(says(taken=[Kind.FIRSTMESSAGE]))
     assert session.apply(says(Kind.ENDED)) == ()
     assert session.state.held == ()
+
+
+# Closed stubs, and threads.
+
+
+@pytest.mark.check(27)
+def test_check_27_a_delete_for_a_closed_stub_ends_its_link_and_no_other(session: Session) -> None:
+    session.apply(sets(B))
+    assert session.apply(LinkDeleted(only_of=A)) == ()
+    assert session.owner == B
+    ended, disarmed = session.apply(LinkDeleted(only_of=B))
+    assert isinstance(ended, AnnounceEnded)
+    assert (ended.reason, disarmed) == ("closed", Disarm("link"))
+    assert session.owner is None
+
+
+@pytest.mark.check(27)
+def test_check_27_a_link_for_a_closed_stub_ends_as_it_begins_and_both_are_told(session: Session) -> None:
+    session.apply(sets(A))
+    linked, ended, disarmed = session.apply(LinkSet(B, DAY_H, None, closed=True))
+    assert isinstance(linked, AnnounceLinked)
+    assert isinstance(ended, AnnounceEnded)
+    assert (linked.link, linked.replaces, ended.reason, disarmed) == (ended.link, A, "closed", Disarm("link"))
+    assert session.state == State(last_sequence=20)
+
+
+def test_what_waited_for_a_stub_that_is_closed_is_set_aside_in_order(session: Session) -> None:
+    session.apply(says(taken=[Kind.FIRSTMESSAGE]))
+    session.apply(says())
+    session.apply(says())
+    effects = session.apply(LinkSet(B, DAY_H, None, closed=True))
+    aside = [effect for effect in effects if isinstance(effect, SetAside)]
+    assert [(effect.sequence, effect.code) for effect in aside] == [(20, "unanswered"), (30, "unanswered")]
+    assert Disarm("hold") in effects
+    assert session.state.held == ()
+
+
+@pytest.mark.check(42)
+def test_check_42_a_reply_goes_to_its_parents_stub_and_the_link_stays(session: Session) -> None:
+    session.apply(sets(A, action="answer"))
+    reply = VisitorEvent(Kind.MESSAGE, DESK, lambda _: (), parent=B)
+    assert session.apply(reply) == (DeliverToOwner(B, None, 20),)
+    own = VisitorEvent(Kind.MESSAGE, DESK, lambda _: (), parent=A)
+    assert session.apply(own) == (DeliverToOwner(A, ActionName("answer"), 30),)
+    assert session.apply(says()) == (DeliverToOwner(A, ActionName("answer"), 40),)
+    assert session.owner == A

@@ -72,11 +72,17 @@ def says(fallbacks: list[Stub | None]) -> st.SearchStrategy[Says]:
     )
 
 
-sets = st.builds(LinkSet, st.sampled_from(STUBS), st.sampled_from(HOURS), st.sampled_from([None, ActionName("answer")]))
+sets = st.builds(
+    LinkSet,
+    st.sampled_from(STUBS),
+    st.sampled_from(HOURS),
+    st.sampled_from([None, ActionName("answer")]),
+    st.sampled_from([False, False, False, True]),
+)
 others: st.SearchStrategy[Event] = st.one_of(
     sets,
     sets,
-    st.just(LinkDeleted()),
+    st.builds(LinkDeleted, st.sampled_from([None, None, *STUBS])),
     st.just(NoChange()),
     st.builds(TimerFired, st.sampled_from(["link", "hold"]), st.integers(0, 60)),
 )
