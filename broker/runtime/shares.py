@@ -260,11 +260,11 @@ class Shares:
     async def _give_all_back(self, membership: Membership) -> None:
         with contextlib.suppress(BackboneError, TimeoutError):
             async with asyncio.timeout(GIVE_BACK_WAIT_S):
+                await membership.announce_leaving()
+                still = [consumer for consumer in self._held if consumer not in self._moves]
                 # What is being taken is taken to its end, so that it can be given back.
-                await asyncio.gather(*self._moves.values())
-                leaving = [self._give_back(membership, consumer) for consumer in self._held]
-                announced = asyncio.create_task(membership.announce_leaving())
-                await asyncio.gather(announced, *leaving)
+                await asyncio.gather(*self._moves.values(), *(self._give_back(membership, each) for each in still))
+                await asyncio.gather(*(self._give_back(membership, each) for each in list(self._held)))
 
     async def _drop_all(self) -> None:
         moves = set(self._moves.values())
