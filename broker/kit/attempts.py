@@ -8,11 +8,12 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from broker.domain.ids import ActionName, Stub
-from broker.errors import RunAbandonedError
+from broker.errors import BackboneError, RunAbandonedError
 from broker.kit.bus import ServiceBus
 from broker.kit.records import StubRecord
 
 ATTEMPTS_MAX = 3
+TAKE_BACK_WAIT_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,18 @@ class Attempts:
                 record = record.model_copy(update={"begun_sequence": sequence, "begun_count": count + 1})
                 revision = await self._bus.save(stub, record, revision=revision)
                 self._counted[str(stub)] = sequence
-            yield Begun(record, revision)
+            try:
+                yield Begun(record, revision)
+            except asyncio.CancelledError:
+                await self._take_back(stub, record, revision)
+                raise
+
+    async def _take_back(self, stub: Stub, record: StubRecord, revision: int) -> None:
+        """The process stops in good order, or gives the stub to another, and cuts the run off: not the run's fault."""
+        record = record.model_copy(update={"begun_count": record.begun_count - 1})
+        with contextlib.suppress(BackboneError, TimeoutError):
+            async with asyncio.timeout(TAKE_BACK_WAIT_S):
+                await self._bus.save(stub, record, revision=revision)
 
     async def _end_of_backlog(self) -> int:
         """The last sequence at the latest take, or a little later."""

@@ -190,6 +190,32 @@ async def test_a_run_that_was_set_aside_is_not_run_again_when_all_comes_again(
     assert begun == ["failed", "went"]
 
 
+async def test_a_run_that_an_orderly_stop_cuts_off_is_not_blamed(
+    server: EmbeddedServer, org: str, eventually: Eventually
+) -> None:
+    service, begun, gate = Service("patient"), list[str](), asyncio.Event()
+
+    @service.action("wait")
+    async def wait(run: Run) -> None:
+        begun.append(run.message)
+        await gate.wait()
+
+    async with unserved(service, server.url, org) as place:
+        await place.send(await place.stub("one"), "wait")
+    for number in (1, 2):
+        async with serving(service, server.url, org, run_limit_s=NEVER_S, run_attempts_max=1):
+            await eventually(lambda number=number: len(begun) == number)
+    gate.set()
+    async with serving(service, server.url, org, run_limit_s=NEVER_S, run_attempts_max=1) as served:
+
+        async def is_done() -> bool:
+            return len(begun) == 3 and await served.unsettled() == 0
+
+        await eventually(is_done)
+        assert await served.dead() == []
+    assert len(begun) == 3
+
+
 KILLER = """
 import asyncio, os
 from broker import Run, Service, serve
