@@ -17,7 +17,7 @@ from broker.domain.patterns import PATTERN_CHARACTERS_MAX
 from broker.domain.registrations import Mechanism, mechanism_of
 from broker.domain.subjects import VISITOR_KINDS, Conversation
 from broker.domain.wire import Body, Wire, validate
-from broker.errors import ForbiddenError, InvalidBodyError, InvalidSubjectError
+from broker.errors import ForbiddenError, InvalidBodyError, NotEmittableError
 
 PATHS_MAX = 16
 WILDCARDS = frozenset("#*>")
@@ -49,7 +49,8 @@ def read_emit(params: Body, *, org: OrgId) -> tuple[Emission, ...]:
 
     Raises:
         InvalidBodyError: a parameter is missing or wrong, or the data are not what the path promises.
-        InvalidSubjectError: a path has a wildcard, or no visitor's event goes there.
+        NotEmittableError: a path has a wildcard, or no visitor's event goes there.
+        InvalidSubjectError: a path is outside the grammar.
         InvalidNameError: there is no such mechanism.
         ForbiddenError: a path lies in another org.
     """
@@ -76,12 +77,12 @@ def _split(text: str) -> tuple[Mechanism, str]:
 
 def _emission(path: str, mechanism: Mechanism, body: Body, *, org: OrgId) -> Emission:
     if not WILDCARDS.isdisjoint(path.split(".")):
-        problem = "an event is emitted on one path: wildcards are for registrations"
-        raise InvalidSubjectError(path, problem=problem)
+        problem = "an event has one path without wildcards; those are for registrations"
+        raise NotEmittableError(path, problem=problem)
     subject = parse_conversation(path)
     if subject.kind not in VISITOR_KINDS:
-        problem = f"only what a visitor does is emitted: '…{subject.path.channel}messagetype.<type>'"
-        raise InvalidSubjectError(path, problem=problem)
+        problem = f"it must be what a visitor does, '…{subject.path.channel}messagetype.<type>'"
+        raise NotEmittableError(path, problem=problem)
     if subject.path.org != org:
         raise ForbiddenError("the path", org=org)
     conversation = read_event(subject, body, None).conversation

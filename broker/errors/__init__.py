@@ -47,6 +47,7 @@ from broker.errors.grammar import (
     InvalidNameError,
     InvalidPatternError,
     InvalidSubjectError,
+    NotEmittableError,
 )
 from broker.errors.letters import (
     LinkerBehindError,
@@ -111,6 +112,7 @@ __all__ = [
     "NoLinkerError",
     "NoSenderError",
     "NoStreamError",
+    "NotEmittableError",
     "NotFoundError",
     "NotMeasurableError",
     "NotRedrivableError",

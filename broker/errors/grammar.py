@@ -37,3 +37,12 @@ class InvalidPatternError(GrammarError):
 
     def __init__(self, pattern: str, *, problem: str) -> None:
         super().__init__(f"pattern {shorten(pattern, 200)!r} cannot be used: {problem}")
+
+
+class NotEmittableError(GrammarError):
+    """A path on which no event can be emitted: it has a wildcard, or is no visitor's."""
+
+    code = "not_emittable"
+
+    def __init__(self, path: str, *, problem: str) -> None:
+        super().__init__(f"nothing can be emitted on {shorten(path, 200)!r}: {problem}")

@@ -91,7 +91,7 @@ class Registering:
         stub = None if wanted.stub is None else Stub.parse(wanted.stub)
         after = (0, "") if wanted.after is None else _place(wanted.after)
         await self._catch_up(org)
-        found = (one for one in self._directory.registry.of_org(org) if (one.since, one.id) > after)
+        found = (one for one in self._directory.registry.of_org(org) if (one.since, one.id) > after and _waits(one))
         shown, more = self._page([one for one in found if stub in (None, one.stub)], wanted.limit)
         return RegistrationsReply(registrations=shown, next=more).model_dump()
 
@@ -156,6 +156,11 @@ class Registering:
 def _since(value: bytes) -> int:
     """When the registration was first made; making it again keeps its place in the order."""
     return validate(RegistrationRecord, decode(value), what="registration").since
+
+
+def _waits(found: Registration) -> bool:
+    """Whether its wait is not over, by our own clock: lists show no more than that."""
+    return found.until_ms is None or found.until_ms > time.time_ns() // NS_PER_MS
 
 
 def _place(text: str) -> tuple[int, str]:

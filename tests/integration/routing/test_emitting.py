@@ -62,8 +62,8 @@ async def test_an_event_that_is_emitted_twice_with_one_id_is_stored_once(chat: C
 @pytest.mark.parametrize(
     ("path", "code"),
     [
-        pytest.param("{prefix}.*", "bad_subject", id="a wildcard"),
-        pytest.param("{conversation}.notification", "bad_subject", id="what a stub says"),
+        pytest.param("{prefix}.*", "not_emittable", id="a wildcard"),
+        pytest.param("{conversation}.notification", "not_emittable", id="what a stub says"),
         pytest.param("{other}.webchatmessagetype.notice", "forbidden", id="another org"),
     ],
 )
