@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from broker.domain.events import UUID, Action, StubName
+from broker.domain.phones import PhoneNumber
 from broker.domain.wire import Wire
 
 Schema: TypeAlias = dict[str, Any]
@@ -33,6 +34,7 @@ _TYPE_BY_PATTERN = {
     _pattern_of(UUID): "uuid",
     _pattern_of(Action): "action name",
     _pattern_of(StubName): "stub",
+    _pattern_of(PhoneNumber): "phone number",
 }
 
 

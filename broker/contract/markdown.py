@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from broker.contract.codes import CODES
+from broker.contract.phones import phone_lines
 from broker.contract.row import AREAS, ROLES, Row
 from broker.contract.rows import ROWS
 from broker.contract.sections import row_lines, table
@@ -29,6 +30,7 @@ def _lines() -> Iterator[str]:
         for row in ROWS:
             if row.area == area:
                 yield from row_lines(row, shown)
+    yield from phone_lines()
     yield from stream_lines()
     yield from bucket_lines()
     yield from _codes()

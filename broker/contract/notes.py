@@ -43,6 +43,13 @@ NOTES: dict[str, str] = {
     "stubsession.sessionuuid": "Continues a thread, on channels that have threads.",
     "operation": "Must be the one of the subject.",
     "stubref": "The stub's reference; in a task with its service in front where that is not the sender's.",
+    "mobile_number": "Whom it is about: digits with the country code.",
+    "whatsapp_profile_name": "The profile; must be the one in the subject where there is one.",
+    "from": "Who wrote: the number.",
+    "from_name": "Their name, as the channel tells it.",
+    "to": "The profile's own number.",
+    "message": "What they wrote; becomes `stubpost.message`.",
+    "whatsapp_body": "The outside system's own payload.",
     "only_of": "End the link only if this stub owns it: the closing of a stub says so.",
     # What the backbone says.
     "stub": "`<service>.<stubref>`: the stub's whole address.",

@@ -25,14 +25,21 @@ from broker.domain.replies import LinkSetReply, StoredReply, StubCloseReply
 from broker.domain.session import Limits
 from broker.domain.subjects import ChatPath, Conversation, Kind
 from broker.domain.wire import Body, validate
-from broker.errors import ForbiddenError, InvalidBodyError, NoSenderError, StubClosedError, UnknownSessionError
+from broker.errors import (
+    BackboneError,
+    ForbiddenError,
+    InvalidBodyError,
+    NoSenderError,
+    StubClosedError,
+    UnknownSessionError,
+)
 from broker.transport.publisher import Publisher, Stored
 from workers.linker.registering import Registering
 from workers.linker.sessions import Sessions
 from workers.linker.stubs import StubNotes
 
 SECOND_LOOK_S = 1.0
-"""A copy of the bucket may be behind for a moment: a link set in the instant of the closing shows by then."""
+"""On a cluster a copy of the bucket may be behind for a moment; a link set in the instant of the closing shows then."""
 
 log = structlog.get_logger()
 
@@ -48,6 +55,7 @@ class Linking:
         self._stubs = stubs
         self._registering = registering
         self._limits = limits
+        self._looks: set[asyncio.Task[None]] = set()
 
     async def notify(self, org: OrgId, body: Body, headers: Mapping[str, str]) -> Body:
         """Verb ``notify``."""
@@ -99,10 +107,19 @@ class Linking:
         await self._stubs.close(org, stub)
         registrations = await self._registering.remove_of(org, stub)
         told = await self._end_links(org, stub, headers, frozenset())
-        await asyncio.sleep(SECOND_LOOK_S)
-        told |= await self._end_links(org, stub, headers, told)
+        look = asyncio.create_task(self._look_again(org, stub, headers, told))
+        self._looks.add(look)
+        look.add_done_callback(self._looks.discard)
         log.info("stub_closed", stubref=str(stub), links=len(told), registrations=registrations)
         return StubCloseReply(stub=str(stub), links=len(told), registrations=registrations).model_dump()
+
+    async def _look_again(self, org: OrgId, stub: Stub, headers: Mapping[str, str], told: frozenset[SessionId]) -> None:
+        """Nobody waits for it: on one server the first look has seen everything."""
+        await asyncio.sleep(SECOND_LOOK_S)
+        try:
+            await self._end_links(org, stub, headers, told)
+        except BackboneError as error:
+            log.warning("second_look_failed", stubref=str(stub), error_code=error.code, error=str(error))
 
     async def _end_links(
         self, org: OrgId, stub: Stub, headers: Mapping[str, str], told: frozenset[SessionId]

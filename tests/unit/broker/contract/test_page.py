@@ -12,22 +12,25 @@ from types import ModuleType
 import pytest
 
 from broker.codec import decode
+from broker.contract import phones
 from broker.contract.__main__ import COMMAND, main
 from broker.contract.codes import CODES
 from broker.contract.fields import FieldRow, field_rows
 from broker.contract.markdown import render
 from broker.contract.notes import NOTES, note_for
-from broker.contract.row import Row
+from broker.contract.row import STUB, Row
 from broker.contract.rows import ROWS
 from broker.contract.sections import shell_lines, table
 from broker.contract.stores import BUCKET_NOTES, STREAM_NOTES
 from broker.contract.tokens import HEADERS, PLACEHOLDERS, Placeholder
 from broker.domain import headers
 from broker.domain.events import DeadLetter, notification_model
-from broker.domain.grammar import parse_subject
+from broker.domain.grammar import parse_conversation, parse_subject
 from broker.domain.ids import ChannelName
+from broker.domain.incoming import read_event
 from broker.domain.patterns import read_pattern
 from broker.domain.session import SetAside
+from broker.domain.subjects import Kind
 from broker.domain.wire import Wire
 from broker.errors import (
     BackboneError,
@@ -44,7 +47,12 @@ from broker.transport.topology import BUCKETS, STREAMS
 
 PAGE = render()
 each_row = pytest.mark.parametrize("row", [pytest.param(row, id=row.name) for row in ROWS])
-MODELS: list[type[Wire]] = list(dict.fromkeys(row.model for row in ROWS if row.model is not None))
+MODELS: list[type[Wire]] = [
+    *dict.fromkeys(row.model for row in ROWS if row.model is not None),
+    phones.SAID,
+    phones.TASK,
+    phones.NOTIFIED,
+]
 
 
 @each_row
@@ -130,6 +138,12 @@ def test_every_member_of_every_body_is_explained(model: type[Wire]) -> None:
 def test_every_explanation_explains_something() -> None:
     paths = {row.path for model in MODELS for row in field_rows(model)}
     assert {key for key in NOTES if not any(path == key or path.endswith(f".{key}") for path in paths)} == set()
+
+
+def test_the_workers_read_the_examples_of_a_phone_number() -> None:
+    for kind, body in ((Kind.MESSAGE, phones.SAYS), (Kind.SET, phones.LINKS)):
+        subject = parse_conversation(phones.CONVERSATION.subject(kind))
+        assert read_event(subject, body, STUB).number == phones.NUMBER
 
 
 # Names, headers, streams and codes.
