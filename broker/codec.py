@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NoReturn
 
 import msgpack
@@ -21,6 +21,8 @@ DEPTH_MAX = 64
 """Maps and lists inside one another: deeper ones break the libraries that read them, each at another depth."""
 EVENT_DEPTH_MAX = DEPTH_MAX - 4
 """Of an event: runs and transcripts wrap it, and must be readable too."""
+
+_TEXT_ALONE = frozenset((str,))
 
 
 def encode(body: Mapping[str, Any]) -> bytes:
@@ -51,7 +53,7 @@ def decode(data: bytes, *, depth_max: int = DEPTH_MAX) -> Body:
     if len(data) > BODY_BYTES_MAX:
         raise BodyTooLargeError("body", len(data), bytes_max=BODY_BYTES_MAX)
     try:
-        body = _from_json(data) if data.lstrip()[:1] == b"{" else msgpack.unpackb(data, ext_hook=_no_extension)
+        body = _from_json(data) if _is_json(data) else msgpack.unpackb(data, ext_hook=_no_extension)
     except (ValueError, OverflowError, RecursionError, msgpack.exceptions.UnpackException) as error:
         raise UndecodableBodyError(len(data), type(error).__name__) from error
     if not isinstance(body, dict):
@@ -63,12 +65,16 @@ def decode(data: bytes, *, depth_max: int = DEPTH_MAX) -> Body:
 
 def content_type(data: bytes) -> str:
     """The media type that ``decode`` would read these bytes as."""
-    return JSON if data.lstrip()[:1] == b"{" else MSGPACK
+    return JSON if _is_json(data) else MSGPACK
 
 
 def to_json(body: Mapping[str, Any]) -> str:
     """One line for people and pipes; bytes inside are shown as text where they are text."""
     return json.dumps(body, ensure_ascii=False, separators=(",", ":"), default=_bytes_as_text)
+
+
+def _is_json(data: bytes) -> bool:
+    return data[:1] == b"{" or (data[:1].isspace() and data.lstrip()[:1] == b"{")
 
 
 def _from_json(data: bytes) -> Any:
@@ -82,20 +88,27 @@ def _problem(body: Body, depth_max: int) -> str | None:
     """What keeps the body from being sent on and shown, None if nothing does."""
     level: list[Any] = [body]
     for _ in range(depth_max):
-        values: list[Any] = []
+        below: list[Any] = []
         for container in level:
-            if isinstance(container, dict):
-                if not all(isinstance(key, str) for key in container):
-                    return "found a key that is no text"
-                values.extend(container.values())
-            else:
-                values.extend(container)
-        if any(_is_unsendable(value) for value in values):
-            return "found a date, or a number that is not finite"
-        level = [value for value in values if isinstance(value, dict | list)]
-        if not level:
+            if type(container) is dict and not _TEXT_ALONE.issuperset(map(type, container)):
+                return "found a key that is no text"
+            if not _all_sendable(container.values() if type(container) is dict else container, below):
+                return "found a date, or a number that is not finite"
+        if not below:
             return None
+        level = below
     return f"found more than {depth_max} levels"
+
+
+def _all_sendable(values: Iterable[object], below: list[Any]) -> bool:
+    """Whether all are; those that hold further values are added to ``below``."""
+    for value in values:
+        kind = type(value)
+        if kind is dict or kind is list:
+            below.append(value)
+        elif kind is not str and _is_unsendable(value):
+            return False
+    return True
 
 
 def _is_unsendable(value: object) -> bool:

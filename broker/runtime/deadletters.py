@@ -34,9 +34,9 @@ _SESSION = re.compile(rf"((?:sessionuuid\.|session uuid ')[^.\s']{{{SHOWN_CHARAC
 log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Original:
-    """A stored message as it was found."""
+    """A stored message as it was found. Not frozen: one is made for each message, and freezing trebles the cost."""
 
     subject: str
     stream: str

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from itertools import islice, takewhile
 
 import structlog
 
@@ -20,6 +21,8 @@ REMIND_S = ACK_WAIT_S / 3
 REMIND_BATCH = 500
 """Thousands may be parked: others have their turn in between."""
 
+Settle = Callable[[Sequence[Delivery]], Awaitable[None]]
+
 log = structlog.get_logger()
 
 
@@ -30,24 +33,27 @@ class Lanes:
     takes the place. A copy of one that has been started is not started again; the first one answers for it.
 
     Args:
-        settle: runs one delivery to its end, acknowledgement included; must not raise.
+        settle: runs deliveries of one lane to their end, in their order, acknowledgement included; must not raise.
         lane_of: names the lane of a delivery.
         in_hand_max: above it, accept() waits, and with it the pull loop.
         parking: where those wait that stand far back in their lane; they do not count as in hand.
+        together_max: how many of a lane are settled in one call, where so many wait.
     """
 
     def __init__(
         self,
-        settle: Callable[[Delivery], Awaitable[None]],
+        settle: Settle,
         lane_of: Callable[[Delivery], str],
         *,
         in_hand_max: int = IN_HAND_MAX,
         parking: Parking | None = None,
+        together_max: int = 1,
     ) -> None:
         self._settle = settle
         self._lane_of = lane_of
         self._in_hand_max = in_hand_max
         self._parking = parking
+        self._together_max = together_max
         self._lanes: dict[str, deque[Delivery]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._latest: dict[int, Delivery] = {}
@@ -110,11 +116,15 @@ class Lanes:
         try:
             while lane:
                 delivery = lane[0]
-                if not (delivery.stale or self._stopping):
-                    self._started.add(delivery.sequence)
-                    if not delivery.is_parked or await self._bring_back(delivery):
-                        await self._settle(delivery)
-                self._leave(lane.popleft())
+                if delivery.stale or self._stopping:
+                    self._leave(lane.popleft())
+                    continue
+                together = self._head_of(lane)
+                self._started.update(found.sequence for found in together)
+                if not delivery.is_parked or await self._bring_back(delivery):
+                    await self._settle(together)
+                for _ in together:
+                    self._leave(lane.popleft())
         finally:
             while lane:
                 self._leave(lane.popleft())
@@ -137,6 +147,13 @@ class Lanes:
             with contextlib.suppress(BusError):
                 await delivery.ack()
         return found == "whole"
+
+    def _head_of(self, lane: deque[Delivery]) -> Sequence[Delivery]:
+        """What stands in front and is still ours to start, one at least."""
+        if self._together_max == 1 or len(lane) == 1:
+            return (lane[0],)
+        generation = lane[0].generation
+        return list(takewhile(lambda found: found.generation == generation, islice(lane, self._together_max)))
 
     def _leave(self, delivery: Delivery) -> None:
         self._queued -= not delivery.is_parked

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -23,10 +23,13 @@ from broker.transport.pull import Delivery
 from broker.transport.topology import group_of
 
 LEASE_S = 2
+TOGETHER_MAX = 64
+"""What is handled at once is repeated at once where its lane is taken over."""
 
 log = structlog.get_logger()
 
 Handle = Callable[[Original], Awaitable[None]]
+HandleTogether = Callable[[Sequence[Original]], Awaitable[None]]
 LaneOf = Callable[[Delivery], str]
 
 
@@ -41,6 +44,8 @@ class Work:
     taken (again): in between another process may have worked on its lanes, so what is remembered may be old.
     ``set_aside`` is told of an original once its dead letter is stored.
     ``parks``: what waits far back in a slow lane waits in the stream, so that the lane holds up no other one.
+    ``together`` does at once, for several originals of one lane in their order, what ``handle`` would do one by one;
+    where it fails, whatever it has done, each is handled by itself.
     """
 
     stream: str
@@ -52,6 +57,7 @@ class Work:
     lease_s: int = LEASE_S
     parks: bool = False
     set_aside: Handle | None = None
+    together: HandleTogether | None = None
 
     @property
     def group(self) -> str:
@@ -77,7 +83,7 @@ async def consume(
         PermissionRefusedError: this user may not consume there.
         BusError: the server ended the connection for good, so the process should end as well.
     """
-    settler = Settler(work.stream, work.handle, dead_letters, work.set_aside)
+    settler = Settler(work.stream, work.handle, dead_letters, set_aside=work.set_aside, together=work.together)
     handling = Handling(
         work.stream,
         settler.settle,
@@ -85,6 +91,7 @@ async def consume(
         (lambda accept: accept) if work.skip is None else partial(_skipping, work.skip),
         work.retaken,
         parking_of(connection, work.stream) if work.parks else None,
+        together_max=1 if work.together is None else TOGETHER_MAX,
     )
     shares = Shares(connection, work.group, work.consumers, handling, lease_s=work.lease_s)
     end_watch = connection.on_closed(stop.set)
@@ -125,11 +132,20 @@ class _Outcome:
 
 
 class Settler:
-    """Runs one delivery to its end: acknowledged, or kept as a dead letter and then terminated."""
+    """Runs deliveries to their end: acknowledged, or kept as a dead letter and then terminated."""
 
-    def __init__(self, stream: str, handle: Handle, dead_letters: DeadLetters, set_aside: Handle | None = None) -> None:
+    def __init__(
+        self,
+        stream: str,
+        handle: Handle,
+        dead_letters: DeadLetters,
+        *,
+        set_aside: Handle | None = None,
+        together: HandleTogether | None = None,
+    ) -> None:
         self._stream = stream
         self._handle = handle
+        self._together = together
         self._dead_letters = dead_letters
         self._told_of_letter = set_aside
         self._acknowledged = SETTLED.labels(stream, "acknowledged")
@@ -138,8 +154,36 @@ class Settler:
         self._retried = RETRIED.labels(stream)
         self._took = TOOK.labels(stream)
 
-    async def settle(self, delivery: Delivery) -> None:
-        """Never raises; the dead letter is stored before the original is given up, so a crash repeats it."""
+    async def settle(self, deliveries: Sequence[Delivery]) -> None:
+        """Settle deliveries of one lane, in their order. Never raises.
+
+        A dead letter is stored before its original is given up, so a crash repeats it.
+        """
+        if len(deliveries) > 1 and self._together is not None and await self._settle_together(deliveries):
+            return
+        for delivery in deliveries:
+            if delivery.stale:
+                return  # it comes again, and so does what stands behind it
+            await self._settle_one(delivery)
+
+    async def _settle_together(self, deliveries: Sequence[Delivery]) -> bool:
+        """Whether all of them are done; if not, nothing is lost by handling each again."""
+        assert self._together is not None  # noqa: S101 - asked by settle()
+        bind_contextvars(stream=self._stream, sequence=deliveries[0].sequence)
+        begun_s = time.perf_counter()
+        try:
+            await self._together([self._original(delivery, 1) for delivery in deliveries])
+        except Exception as error:  # noqa: BLE001 - whose fault it is shows when each is handled by itself
+            log.debug("deliveries_taken_apart", error_type=type(error).__name__, count=len(deliveries))
+            return False
+        for delivery in deliveries:
+            with contextlib.suppress(BusError):  # it comes again, and is seen to be done
+                await delivery.ack()
+        self._acknowledged.inc(len(deliveries))
+        self._took.observe(time.perf_counter() - begun_s)
+        return True
+
+    async def _settle_one(self, delivery: Delivery) -> None:
         # Each lane is a task with a context of its own, so nothing needs to be unbound.
         bind_contextvars(stream=self._stream, sequence=delivery.sequence)
         begun_s = time.perf_counter()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import sys
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
@@ -19,6 +20,8 @@ from broker.runtime.signals import stop_on_signals
 S = TypeVar("S", bound=Settings)
 
 BAD_SETTINGS_STATUS = 2
+COLLECT_AFTER = 20_000
+"""Objects made and not yet gone; Python's own number is 700."""
 
 log = structlog.get_logger()
 
@@ -49,12 +52,24 @@ def event_loop() -> asyncio.AbstractEventLoop:
     return uvloop.new_event_loop()
 
 
+def spare_the_collector() -> None:
+    """Have Python's cycle collector look less often, and never again at what the start has made.
+
+    Each message makes a score of objects that are gone at its end, without cycles; with the usual settings the
+    collector took two fifths of a busy linker's time (measured with 3.11).
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(COLLECT_AFTER, 20, 50)
+
+
 async def _run(name: str, settings: S, work: Callable[[S, Backbone, asyncio.Event], Awaitable[None]]) -> None:
     async with (
         stop_on_signals() as stop,
         open_backbone(settings, name=name) as backbone,
         serve_health(settings.health_port, lambda: backbone.ready, host=settings.health_host),
     ):
+        spare_the_collector()
         log.info("worker_started", nats_url=backbone.connection.url)
         await work(settings, backbone, stop)
     log.info("worker_stopped")

@@ -12,7 +12,7 @@ import structlog
 
 from broker.domain.assignment import share_out
 from broker.errors import BackboneError, LeaseLostError
-from broker.runtime.lanes import IN_HAND_MAX, Lanes
+from broker.runtime.lanes import IN_HAND_MAX, Lanes, Settle
 from broker.runtime.metrics import HELD, IN_HAND
 from broker.runtime.parking import Parking
 from broker.transport.connection import Connection
@@ -41,11 +41,12 @@ class Handling:
     """What is done with the deliveries of every consumer of a group."""
 
     stream: str
-    settle: Callable[[Delivery], Awaitable[None]]
+    settle: Settle
     lane_of: Callable[[Delivery], str]
     wrap: Callable[[Accept], Accept]
     retaken: Callable[[str], None] | None
     parking: Parking | None = None
+    together_max: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,13 @@ class Share:
         self, connection: Connection, membership: Membership, consumer: str, handling: Handling, limits: Limits
     ) -> None:
         self.revision = 0
-        self.lanes = Lanes(handling.settle, handling.lane_of, in_hand_max=limits.in_hand, parking=handling.parking)
+        self.lanes = Lanes(
+            handling.settle,
+            handling.lane_of,
+            in_hand_max=limits.in_hand,
+            parking=handling.parking,
+            together_max=handling.together_max,
+        )
         self._connection = connection
         self._membership = membership
         self._consumer = consumer

@@ -10,7 +10,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any
 
 import structlog
-from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 from nats.errors import Error as NatsError
@@ -28,6 +27,7 @@ from broker.errors import (
 )
 from broker.transport.answers import Answers, api_answer
 from broker.transport.callbacks import Callback, Callbacks, Ticker
+from broker.transport.client import LeanClient
 
 VERSION_MIN = (2, 14)
 """First with consumer resets; schedules are older."""
@@ -56,7 +56,7 @@ class Connection:
     """
 
     def __init__(self, url: str) -> None:
-        self.client = Client()
+        self.client = LeanClient()
         self.url = redacted(url)
         self.name = ""
         self._address = url
@@ -114,7 +114,7 @@ class Connection:
             BusError: the buffer is full, or the connection is closed.
         """
         try:
-            await self.client.publish(subject, body, reply, dict(headers) if headers else None)
+            await self.client.publish(subject, body, reply, headers)  # type: ignore[arg-type] # it is only read
         except MaxPayloadError as error:
             raise BodyTooLargeError(subject, len(body), bytes_max=self.client.max_payload) from error
         except OutboundBufferLimitError as error:

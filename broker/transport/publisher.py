@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator, Mapping
+import re
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
@@ -15,9 +17,11 @@ from broker.errors import NoAnswerError, NoStreamError, PermissionRefusedError, 
 from broker.transport.connection import Connection
 from broker.transport.refusals import refusal
 
+_PLAIN_ACK = re.compile(rb'\{"stream":"[^"]*", ?"seq":([0-9]+)\}')
+"""What nearly every acknowledgement looks like; anything else is read as the JSON that it is."""
 
-@dataclass(frozen=True, slots=True)
-class Stored:
+
+class Stored(NamedTuple):
     """A message is on disk (or was already there, under the same id)."""
 
     sequence: int
@@ -73,13 +77,13 @@ class Publisher:
         loop = asyncio.get_running_loop()
         ack: asyncio.Future[Stored] = loop.create_future()
         self._open[key] = _Waiting(subject, ack, loop.time() + self._timeout_s, self._connection.connected)
-        ack.add_done_callback(lambda _: self._ended(key))
         if self._sweeper is None:
             self._sweeper = loop.call_later(self._timeout_s, self._sweep)
         try:
             await self._connection.publish(subject, body, reply=f"{self._inbox}.{key}", headers=headers)
         except BaseException:
             ack.cancel()
+            self._ended(key)
             raise
         return ack
 
@@ -91,7 +95,7 @@ class Publisher:
 
     async def flush(self, wait_s: float = 5.0) -> None:
         """Return when nothing waits any more, or after ``wait_s``."""
-        waiting = [item.ack for item in self._open.values()]
+        waiting = [item.ack for item in self._open.values() if not item.ack.done()]
         if waiting:
             await asyncio.wait(waiting, timeout=wait_s)
 
@@ -103,16 +107,22 @@ class Publisher:
             await self._subscription.unsubscribe()
         if self._sweeper is not None:
             self._sweeper.cancel()
-        for item in list(self._open.values()):
-            self._fail(item)
+        for key in list(self._open):
+            self._fail(key)
 
-    def _ended(self, key: str) -> None:
-        if self._open.pop(key, None) is not None:
+    def _ended(self, key: str) -> _Waiting | None:
+        """What waited under the key, None if it has ended before; it makes room for another."""
+        item = self._open.pop(key, None)
+        if item is not None:
             self._window.release()
+        return item
 
     async def _acknowledged(self, message: Msg) -> None:
-        item = self._open.get(message.subject.rsplit(".", 1)[1])
+        item = self._ended(message.subject.rsplit(".", 1)[1])
         if item is None or item.ack.done():
+            return
+        if (plain := _PLAIN_ACK.fullmatch(message.data)) is not None:
+            item.ack.set_result(Stored(int(plain[1]), duplicate=False))
             return
         if message.headers and message.headers.get("Status") == "503":
             item.ack.set_exception(NoStreamError(item.subject))
@@ -125,13 +135,17 @@ class Publisher:
             item.ack.set_exception(refusal(item.subject, problem))
 
     def _refused(self, subject: str) -> None:
-        for item in list(self._open.values()):
-            if item.subject.lower() == subject and not item.ack.done():
-                item.ack.set_exception(PermissionRefusedError(f"it may not publish to {item.subject}"))
+        for key, item in list(self._open.items()):
+            if item.subject.lower() == subject:
+                self._ended(key)
+                if not item.ack.done():
+                    item.ack.set_exception(PermissionRefusedError(f"it may not publish to {item.subject}"))
 
     def _broke(self) -> None:
         """The answers to what was sent before the connection broke went with it: waiting on would hold up a lane."""
-        for item in list(self._open.values()):
+        for key, item in list(self._open.items()):
+            if item.sent:
+                self._ended(key)
             if item.sent and not item.ack.done():
                 item.ack.set_exception(NoAnswerError(item.subject, problem="the connection broke"))
 
@@ -139,15 +153,33 @@ class Publisher:
         """Fail the overdue. The wait is the same for all, so the oldest stand first."""
         loop = asyncio.get_running_loop()
         self._sweeper = None
-        for item in list(self._open.values()):
+        for key, item in list(self._open.items()):
             if item.deadline_s > loop.time():
                 self._sweeper = loop.call_at(item.deadline_s, self._sweep)
                 return
-            self._fail(item)
+            self._fail(key)
 
-    def _fail(self, item: _Waiting) -> None:
-        if not item.ack.done():
+    def _fail(self, key: str) -> None:
+        item = self._ended(key)
+        if item is not None and not item.ack.done():
             item.ack.set_exception(PublishTimedOutError(item.subject, timeout_s=self._timeout_s))
+
+
+async def all_stored(acks: Sequence[asyncio.Future[Stored]]) -> None:
+    """Return when all are stored; raise what the first that failed raises. One after another: most end together."""
+    try:
+        for ack in acks:
+            await ack
+    except BaseException:
+        for ack in acks:
+            ack.add_done_callback(_outcome_read)
+        raise
+
+
+def _outcome_read(ack: asyncio.Future[Stored]) -> None:
+    """Of several failures one is told."""
+    if not ack.cancelled():
+        ack.exception()
 
 
 @contextlib.asynccontextmanager

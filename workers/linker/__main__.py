@@ -69,6 +69,7 @@ async def work(settings: LinkerSettings, backbone: Backbone, stop: asyncio.Event
             skip=not_folded,
             retaken=remembered.forget_all,
             lease_s=settings.lease_s,
+            together=handle.together,
         )
         await backbone.consume(events, stop)
 

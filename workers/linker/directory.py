@@ -37,6 +37,7 @@ class Directory:
         self.registry = Registry()
         self.registrations = Table(connection, registrations, on_change=self._registration_changed)
         self.profiles = Table(connection, profiles)
+        self._profiles: dict[str, tuple[int, Profile]] = {}
         self._registrations = registrations
         self.waits = Waits()
         self._turns = Turns()
@@ -56,8 +57,13 @@ class Directory:
     def profile(self, path: ChatPath) -> Profile | None:
         """The chat's profile on that channel, None if it has none: then registrations take what no link takes."""
         entry = self.profiles.get(profile_key(path.org, path.chat))
-        profile = None if entry is None else validate(Profile, decode(entry.value), what="profile")
-        return None if profile is None or profile.channel != path.channel else profile
+        if entry is None:
+            return None
+        revision, profile = self._profiles.get(entry.key, (0, None))
+        if profile is None or revision != entry.revision:
+            profile = validate(Profile, decode(entry.value), what="profile")
+            self._profiles[entry.key] = entry.revision, profile
+        return profile if profile.channel == path.channel else None
 
     def takers(self, conversation: Conversation, kind: Kind, occasion: Occasion) -> tuple[Taker, ...]:
         """Who is registered for an event, under the kind that the fold judged."""

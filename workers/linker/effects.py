@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
+from typing import NamedTuple
 
 import structlog
 
@@ -12,7 +13,7 @@ from broker.codec import MSGPACK, decode, encode
 from broker.domain import headers as names
 from broker.domain.deliveries import default_feedback_action, owner_run, taker_headers, taker_run
 from broker.domain.events import Linked, Unlinked
-from broker.domain.incoming import Visit, read_visit
+from broker.domain.incoming import Incoming, Visit, read_visit
 from broker.domain.session import (
     AnnounceEnded,
     AnnounceLinked,
@@ -29,7 +30,7 @@ from broker.errors import BodyError
 from broker.runtime.backbone import Backbone
 from broker.runtime.deadletters import Original
 from broker.transport.leader import read_kept
-from broker.transport.publisher import Stored
+from broker.transport.publisher import Stored, all_stored
 from broker.transport.topology import CONVERSATIONS
 from workers.linker.directory import Directory
 
@@ -42,6 +43,14 @@ NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 log = structlog.get_logger()
 
 
+class Decided(NamedTuple):
+    """One event, and what follows from it."""
+
+    incoming: Incoming
+    original: Original
+    effects: Sequence[Effect]
+
+
 class Effects:
     """The linker's hands: publishes, timers, dead letters and used-up registrations."""
 
@@ -52,10 +61,16 @@ class Effects:
         self._dead_letters = backbone.dead_letters
         self._directory = directory
 
-    async def carry_out(
-        self, effects: Iterable[Effect], conversation: Conversation, original: Original, visit: Visit | None
-    ) -> None:
-        """Publish in the order of the effects, then wait until all of it is stored."""
+    async def carry_out(self, decided: Iterable[Decided]) -> None:
+        """Publish in the order of the events and their effects, then wait until all of it is stored."""
+        acks: list[Ack] = []
+        for incoming, original, effects in decided:
+            acks += await self._publish(effects, incoming.conversation, original, incoming.visit)
+        await all_stored(acks)
+
+    async def _publish(
+        self, effects: Sequence[Effect], conversation: Conversation, original: Original, visit: Visit | None
+    ) -> list[Ack]:
         acks: list[Ack] = []
         for effect in effects:
             match effect:
@@ -71,7 +86,7 @@ class Effects:
                     acks.append(await self._timer(effect, conversation))
                 case SetAside():
                     await self._set_aside(effect, conversation, original)
-        await asyncio.gather(*acks)
+        return acks
 
     async def _timer(self, effect: Arm | Disarm, conversation: Conversation) -> Ack:
         if isinstance(effect, Disarm):
@@ -139,8 +154,6 @@ class Effects:
         except BodyError as error:
             await self._dead_letters.keep_failed(original, error)
             return []
-        stub = str(subject.stub)
-        log.debug("delivery_published", session_id=conversation.log_id, stubref=stub, sequence=original.sequence)
         return [await self._publisher.submit(str(subject), data, headers)]
 
     async def _linked(self, effect: AnnounceLinked, conversation: Conversation, *, now_ms: int) -> list[Ack]:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
+
 import structlog
 
 from broker.domain.incoming import Incoming
-from broker.domain.registry import Occasion
-from broker.domain.session import DeliverToTaker, Limits, apply
-from broker.domain.subjects import Kind
+from broker.domain.registry import Occasion, Taker
+from broker.domain.session import DeliverToTaker, Event, Limits, LinkSet, apply
+from broker.domain.subjects import Conversation, Kind
 from broker.errors import BusError, ConflictError
 from broker.runtime.deadletters import Original
 from workers.linker.directory import Directory
-from workers.linker.effects import Effects
+from workers.linker.effects import Decided, Effects
 from workers.linker.reading import read
 from workers.linker.states import States
 from workers.linker.stubs import StubNotes
@@ -21,12 +24,14 @@ CONFLICTS_MAX = 20
 
 log = structlog.get_logger()
 
+Events = Sequence[tuple[Incoming, Original]]
+
 
 class LinkAndRoute:
-    """Folds one event into its session's state and carries out the effects.
+    """Folds events into their session's state and carries out the effects.
 
     Effects first, state second, acknowledgement last: a crash in between repeats the same decision, and the message
-    ids of the effects make the repetition invisible.
+    ids of the effects make the repetition invisible. What a session's lane holds is folded at once and saved once.
     """
 
     def __init__(
@@ -44,45 +49,67 @@ class LinkAndRoute:
         Raises:
             BackboneError: the event cannot be taken (``retryable`` false), or not now.
         """
-        incoming = read(original.subject, original.data, original.headers)
-        await self._directory.sessions.admit(incoming, at_ms=original.stored_at_ms)
-        step = self._announce if incoming.subject.kind is Kind.INITIALIZE else self._fold
+        await self.together((original,))
+
+    async def together(self, originals: Sequence[Original]) -> None:
+        """Handle events of one lane, in their order: those of a session, or sessions that begin in a chat.
+
+        Raises:
+            BackboneError: one of them cannot be taken (``retryable`` false), or not now.
+        """
+        events = [(read(original.subject, original.data, original.headers), original) for original in originals]
+        for incoming, original in events:
+            await self._directory.sessions.admit(incoming, at_ms=original.stored_at_ms)
+        conversation = events[0][0].conversation
+        announced = events[0][0].subject.kind is Kind.INITIALIZE
+        if not announced and any(incoming.conversation != conversation for incoming, _ in events):
+            for original in originals:  # one of them speaks of another chat than the session's
+                await self.together((original,))
+            return
+        step = self._announce if announced else self._fold
         for _ in range(CONFLICTS_MAX):
             try:
-                await step(incoming, original)
+                await step(conversation, events)
             except ConflictError:
-                log.info("state_conflicted", session_id=incoming.conversation.log_id)
+                log.info("state_conflicted", session_id=conversation.log_id)
             except BusError:
-                self._states.forget(incoming.conversation)
+                self._states.forget(conversation)
                 raise
             else:
                 return
-        raise ConflictError(f"state of session {incoming.conversation.log_id}")
+        raise ConflictError(f"state of session {conversation.log_id}")
 
-    async def _announce(self, incoming: Incoming, original: Original) -> None:
-        """A session began: it has no state yet, so there is nothing to fold; whoever registered hears of it."""
-        conversation = incoming.conversation
-        takers = self._directory.takers(conversation, Kind.INITIALIZE, _occasion(incoming, original))
-        effects = [DeliverToTaker(taker, Kind.INITIALIZE) for taker in takers]
-        await self._effects.carry_out(effects, conversation, original, incoming.visit)
+    async def _announce(self, _: Conversation, events: Events) -> None:
+        """Sessions began: they have no state yet, so there is nothing to fold; whoever registered hears of it."""
+        decided: list[Decided] = []
+        for incoming, original in events:
+            takers = self._takers(incoming, original, Kind.INITIALIZE)
+            effects = tuple(DeliverToTaker(taker, Kind.INITIALIZE) for taker in takers)
+            decided.append(Decided(incoming, original, effects))
+        await self._effects.carry_out(decided)
 
-    async def _fold(self, incoming: Incoming, original: Original) -> None:
-        conversation = incoming.conversation
-        state, revision = await self._states.load(conversation)
+    async def _fold(self, conversation: Conversation, events: Events) -> None:
+        before, revision = await self._states.load(conversation)
         profile = self._directory.profile(conversation.path)
-        event = incoming.event(
-            None if profile is None else profile.fallback(incoming.thread.route),
-            lambda kind: self._directory.takers(conversation, kind, _occasion(incoming, original)),
-        )
-        if original.sequence > state.last_sequence:
-            event = await self._stubs.prepare(event, state, conversation)
-        new, effects = apply(state, event, sequence=original.sequence, at_ms=original.stored_at_ms, limits=self._limits)
-        if new is state:
+        state, decided, folded = before, list[Decided](), list[Event]()
+        for incoming, original in events:
+            if original.sequence <= state.last_sequence:
+                continue  # applied before a crash, or by another process
+            fallback = None if profile is None else profile.fallback(incoming.thread.route)
+            event = incoming.event(fallback, partial(self._takers, incoming, original))
+            if isinstance(event, LinkSet):
+                event = await self._stubs.prepare(event, state, conversation)
+            state, effects = apply(
+                state, event, sequence=original.sequence, at_ms=original.stored_at_ms, limits=self._limits
+            )
+            folded.append(event)
+            decided.append(Decided(incoming, original, effects))
+        if state is before:
             return
-        await self._effects.carry_out(effects, conversation, original, incoming.visit)
-        await self._stubs.tidy(event, state, new, conversation)
-        await self._states.save(conversation, new, revision=revision, at_ms=original.stored_at_ms)
+        await self._effects.carry_out(decided)
+        await self._stubs.tidy(folded, before, state, conversation)
+        await self._states.save(conversation, state, revision=revision, at_ms=events[-1][1].stored_at_ms)
 
-
-def _occasion(incoming: Incoming, original: Original) -> Occasion:
-    return Occasion(original.sequence, original.stored_at_ms, incoming.emitted)
+    def _takers(self, incoming: Incoming, original: Original, kind: Kind) -> tuple[Taker, ...]:
+        occasion = Occasion(original.sequence, original.stored_at_ms, incoming.emitted)
+        return self._directory.takers(incoming.conversation, kind, occasion)

@@ -6,9 +6,9 @@ from collections import OrderedDict
 
 from broker.codec import decode, encode
 from broker.domain.session import State
-from broker.domain.stubsessions import StateRecord, session_key
+from broker.domain.stubsessions import StateRecord, session_key, state_body
 from broker.domain.subjects import Conversation
-from broker.domain.wire import dump, validate
+from broker.domain.wire import validate
 from broker.errors import ConflictError
 from broker.transport.records import Records
 
@@ -45,7 +45,7 @@ class States:
         """
         key = session_key(conversation.path.org, conversation.session)
         left_ms = 0 if state.link is None else max(0, state.link.expires_at_ms - at_ms)
-        data = encode(dump(StateRecord.of(conversation.path, state)))
+        data = encode(state_body(conversation.path, state))
         try:
             saved = await self._records.write(key, data, revision=revision, ttl_s=STATE_TTL_S + left_ms // 1000)
         except ConflictError:

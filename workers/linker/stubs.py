@@ -6,6 +6,7 @@ link writes the note, then reads the mark. So one of the two always sees the oth
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from broker.domain.ids import OrgId, SessionId, Stub, session_id
@@ -26,18 +27,19 @@ class StubNotes:
         self._records = records
         self._sessions = sessions
 
-    async def prepare(self, event: Event, state: State, conversation: Conversation) -> Event:
+    async def prepare(self, event: LinkSet, state: State, conversation: Conversation) -> LinkSet:
         """The event as the fold is to take it: a link for a closed stub is told so. A renewal costs nothing."""
-        if not isinstance(event, LinkSet) or _owner(state.link) == event.stub:
+        if _owner(state.link) == event.stub:
             return event
         org, session = conversation.path.org, conversation.session
         note = (self._sessions.number_of(session) or "").encode()
         await self._records.write(index_key(org, event.stub, session), note, revision=None)
         return replace(event, closed=await self.is_closed(org, event.stub))
 
-    async def tidy(self, event: Event, before: State, after: State, conversation: Conversation) -> None:
-        """Remove the notes of stubs that do not own the session any more."""
-        gone = {_owner(before.link), event.stub if isinstance(event, LinkSet) else None} - {_owner(after.link), None}
+    async def tidy(self, events: Iterable[Event], before: State, after: State, conversation: Conversation) -> None:
+        """Remove the notes of stubs that do not own the session any more, after what ``events`` did to it."""
+        named = {event.stub for event in events if isinstance(event, LinkSet)}
+        gone = (named | {_owner(before.link)}) - {_owner(after.link), None}
         for stub in gone:
             if stub is not None:
                 await self._records.delete(index_key(conversation.path.org, stub, conversation.session))

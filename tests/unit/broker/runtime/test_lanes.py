@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 import pytest
 from nats.aio.client import Client
@@ -21,11 +22,17 @@ from tests.conftest import Eventually
 class Bench:
     """Lanes whose handler waits at a gate per lane; deliveries are built by hand, no server is asked."""
 
-    def __init__(self, in_hand_max: int = 100, parking: Parking | None = None) -> None:
+    def __init__(self, in_hand_max: int = 100, parking: Parking | None = None, together_max: int = 1) -> None:
         self.began: list[str] = []
         self.ended: list[str] = []
         self.gates: dict[str, asyncio.Event] = {}
-        self.lanes = Lanes(self.settle, lambda delivery: delivery.subject, in_hand_max=in_hand_max, parking=parking)
+        self.lanes = Lanes(
+            self.settle,
+            lambda delivery: delivery.subject,
+            in_hand_max=in_hand_max,
+            parking=parking,
+            together_max=together_max,
+        )
         self.loop = PullLoop(Connection("nats://127.0.0.1:1"), "S", "c", self.lanes.accept)
 
     def delivery(self, lane: str, sequence: int, reply: str = "first") -> Delivery:
@@ -35,11 +42,11 @@ class Bench:
     def hold(self, lane: str) -> asyncio.Event:
         return self.gates.setdefault(lane, asyncio.Event())
 
-    async def settle(self, delivery: Delivery) -> None:
-        self.began.append(delivery.data.decode())
-        if (gate := self.gates.get(delivery.subject)) is not None:
+    async def settle(self, deliveries: Sequence[Delivery]) -> None:
+        self.began.append("+".join(delivery.data.decode() for delivery in deliveries))
+        if (gate := self.gates.get(deliveries[0].subject)) is not None:
             await gate.wait()
-        self.ended.append(f"{delivery.data.decode()} {delivery._reply}")
+        self.ended.extend(f"{delivery.data.decode()} {delivery._reply}" for delivery in deliveries)
 
 
 @pytest.fixture
@@ -54,6 +61,31 @@ async def test_one_lane_runs_in_order_and_one_at_a_time(bench: Bench, eventually
     await eventually(lambda: bench.began == ["a1"])
     gate.set()
     await eventually(lambda: bench.ended == ["a1 first", "a2 first", "a3 first"])
+
+
+async def test_what_waits_in_a_lane_is_settled_together_up_to_the_bound(eventually: Eventually) -> None:
+    bench = Bench(together_max=3)
+    gate = bench.hold("a")
+    for sequence in range(1, 7):
+        await bench.lanes.accept(bench.delivery("a", sequence))
+    await eventually(lambda: bench.began == ["a1+a2+a3"])
+    gate.set()
+    await eventually(lambda: bench.ended == [f"a{sequence} first" for sequence in range(1, 7)])
+    assert bench.began == ["a1+a2+a3", "a4+a5+a6"]
+
+
+async def test_what_came_before_a_retake_is_not_settled_with_what_came_after(eventually: Eventually) -> None:
+    bench = Bench(together_max=10)
+    gate = bench.hold("a")
+    await bench.lanes.accept(bench.delivery("a", 1))
+    await eventually(lambda: bench.began == ["a1"])
+    await bench.lanes.accept(bench.delivery("a", 2))
+    bench.loop.generation += 1
+    for sequence in (1, 2, 3):
+        await bench.lanes.accept(bench.delivery("a", sequence, reply="again"))
+    gate.set()
+    await eventually(lambda: bench.ended == ["a1 again", "a2 again", "a3 again"])
+    assert bench.lanes.in_hand == 0
 
 
 async def test_another_lane_does_not_wait_for_a_slow_one(bench: Bench, eventually: Eventually) -> None:
