@@ -62,7 +62,8 @@ class Sessions:
         """Let the event in if its session is known and lives at the event's own path.
 
         A visitor's event makes the session known where no adapter has: then the log is the first to tell; so does a
-        stub's that names a mobile number. A timeout may outlive what it is about.
+        stub's that names a mobile number. A timeout may outlive what it is about. A number's session follows from its
+        path, so whoever began it at another one beforehand, by a good guess, loses it.
 
         Raises:
             UnknownSessionError: a stub speaks to a session that never began.
@@ -70,7 +71,7 @@ class Sessions:
         """
         conversation = incoming.conversation
         path = await self.path_of(conversation.session)
-        if path is None:
+        if path is None or (incoming.number is not None and path != conversation.path):
             if incoming.subject.kind is Kind.TIMEOUT:
                 return
             if not incoming.may_begin:
@@ -107,7 +108,8 @@ class Sessions:
             mobile_number=incoming.number,
         )
         found = await self._records.read(conversation.session)
-        if found.value is None:
+        before = None if found.value is None else validate(SessionRecord, decode(found.value), what="session record")
+        if before is None or (incoming.number is not None and before.path != path):
             body, ttl_s = kept_longer(dump(record), until_ms=at_ms + SESSION_KEEP_MS, now_ms=at_ms)
             try:
                 await self._records.write(conversation.session, encode(body), revision=found.revision, ttl_s=ttl_s)

@@ -30,8 +30,8 @@ class Links:
         self._records = records
         self._org = org
 
-    async def note(self, stub: Stub, session: SessionId) -> None:
-        await self._records.write(index_key(self._org, stub, session), b"", revision=None)
+    async def note(self, stub: Stub, session: SessionId, number: str = "") -> None:
+        await self._records.write(index_key(self._org, stub, session), number.encode(), revision=None)
 
     async def set(self, stub: Stub, session: SessionId, *, left_ms: int, action: str | None = None) -> None:
         link = LinkRecord(
@@ -60,6 +60,13 @@ async def test_live_links_are_shown_with_the_action_that_will_run(cli: Cli, org:
         ("demo.A-1", SESSION, "_update_from_webchat"),
     ]
     assert 3_500 < ended.records[0]["left_s"] <= 3_600
+
+
+async def test_a_link_of_a_number_shows_the_number_and_its_profile(cli: Cli, org: str, links: Links) -> None:
+    await links.set(A, SESSION, left_ms=HOUR_MS)
+    await links.note(A, SESSION, "27820000000")
+    (link,) = (await cli("links", "--org", org, "--stub", str(A))).records
+    assert (link["endpoint"], link["profile"], link["session"]) == ("27820000000", "draftshop", SESSION)
 
 
 async def test_an_expired_link_is_never_shown_swept_or_not(cli: Cli, org: str, links: Links) -> None:

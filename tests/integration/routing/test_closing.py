@@ -65,7 +65,8 @@ async def test_a_link_handed_over_before_its_stub_closes_stays_with_the_new_owne
     assert await chat.facts(conversation, Kind.CANCELLED) == []
 
 
-async def test_no_link_outlives_the_closing_however_the_two_fall_together(chat: Chat) -> None:
+@pytest.mark.parametrize("after_s", [0.0, 0.002, 0.01])
+async def test_no_link_outlives_the_closing_however_the_two_fall_together(chat: Chat, after_s: float) -> None:
     conversations = [chat.conversation() for _ in range(30)]
     for conversation in conversations:
         await chat.open(conversation)
@@ -76,7 +77,7 @@ async def test_no_link_outlives_the_closing_however_the_two_fall_together(chat: 
             await chat.notify(conversation, "svc.B", stubsession={"set_new_with_timeout_hours": 1})
 
     linking = asyncio.create_task(link_all())
-    await asyncio.sleep(0.005)
+    await asyncio.sleep(after_s)
     await chat.command("stubclose", {"stub": "svc.B"})
     await linking
     await chat.settled()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -153,3 +154,15 @@ async def test_check_35_a_stubs_list_shows_webchat_and_whatsapp_with_their_endpo
     for before, after in zip(first, again, strict=True):
         assert 0 < after["ttl_seconds"] < before["ttl_seconds"] < 24 * 3600
         assert after["expires_at"] == before["expires_at"]
+
+
+async def test_whoever_guessed_a_numbers_session_and_began_it_elsewhere_cannot_keep_it(chat: Chat) -> None:
+    guessed = Chat(chat.connection, chat.publisher, str(uuid4())).path.conversation(conversation_of(chat).session)
+    content = {"sessionuuid": guessed.session, "webchat_message": {"type": "text", "value": "mine"}}
+    await chat.publish(guessed.subject(Kind.MESSAGE), {"heimdall": {"webchat": content}})
+    await chat.settled()
+    await chat.command("linkset", task("set"), stub="svc.B")
+    await writes(chat, "hello")
+    [(stub, _, _)] = await chat.expect_runs(1)
+    assert stub == "svc.B"
+    assert await chat.dead() == []
