@@ -23,7 +23,6 @@ from broker.errors import (
     BackboneError,
     BodyError,
     BusError,
-    GrammarError,
     InvalidSubjectError,
     RunTimedOutError,
     StubClosedError,
@@ -82,13 +81,12 @@ class HandleRun:
 
         Behind a stub that stands still it may come again, and by then its letter may be redriven.
         """
-        with contextlib.suppress(GrammarError):
-            stub = _subject_of(original).stub
-            record, revision = await self._bus.load(stub)
-            if record is not None and record.last_sequence < original.sequence:
-                record = record.model_copy(update={"last_sequence": original.sequence})
-                await self._bus.save(stub, record, revision=revision)
-                self._remember(stub, original.sequence)
+        stub = _subject_of(original).stub
+        record, revision = await self._bus.load(stub)
+        if record is not None and record.last_sequence < original.sequence:
+            record = record.model_copy(update={"last_sequence": original.sequence})
+            await self._bus.save(stub, record, revision=revision)
+            self._remember(stub, original.sequence)
 
     async def _handle(self, stub: Stub, cause: Cause, original: Original) -> None:
         if original.sequence <= self._ended.get(stub.ref, 0):

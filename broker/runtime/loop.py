@@ -229,9 +229,10 @@ class Settler:
             log.error("dead_letter_failed", error_type=type(kept.failure).__name__, where=where(kept.failure))
             self._left.inc()
             return
-        with contextlib.suppress(BusError):  # the letter is kept, once, however often the original comes
-            if self._told_of_letter is not None:
+        if self._told_of_letter is not None:
+            with contextlib.suppress(BackboneError):
                 await self._told_of_letter(original)
+        with contextlib.suppress(BusError):  # the letter is kept, once, however often the original comes
             await delivery.terminate(failure.code if isinstance(failure, BackboneError) else "worker_fault")
         self._dead_lettered.inc()
 
