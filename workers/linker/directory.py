@@ -70,8 +70,11 @@ class Directory:
         turn = partial(self._turns.take, sequence=occasion.sequence)
         return self.registry.takers(conversation.path.org, conversation.subject(kind), occasion, turn)
 
-    async def use_up(self, registration: Registration, *, sequence: int) -> None:
+    async def use_up(self, registration: Registration, *, sequence: int) -> bool:
         """Mark a registration of one time as used by that event; it goes by itself when nothing can come again.
+
+        Returns:
+            Whether it was not marked before.
 
         Raises:
             ConflictError: another event has used it, or it was removed: decide again.
@@ -84,8 +87,22 @@ class Directory:
         if record.used_by is None:
             data = encode(dump(record.model_copy(update={"used_by": sequence})))
             await self._registrations.write(key, data, revision=found.revision, ttl_s=USED_TTL_S)
-        elif record.used_by != sequence:
+            return True
+        if record.used_by != sequence:
             raise await self._changed_meanwhile(registration, found.revision)
+        return False
+
+    async def give_back(self, registration: Registration, *, sequence: int) -> None:
+        """Take back the mark of an event whose run somebody else has got; a change meanwhile is left as it is."""
+        key = f"{registration.org}.{registration.id}"
+        found = await self._registrations.read(key)
+        if found.value is None:
+            return
+        record = validate(RegistrationRecord, decode(found.value), what="registration record")
+        if record.used_by == sequence:
+            data = encode(dump(record.model_copy(update={"used_by": None})))
+            with contextlib.suppress(ConflictError):
+                await self._registrations.write(key, data, revision=found.revision)
 
     async def _changed_meanwhile(self, registration: Registration, revision: int) -> ConflictError:
         """The conflict, once the change is seen; where that takes long, as after a lost server, the retry waits on."""

@@ -116,14 +116,17 @@ class Effects:
     ) -> list[Ack]:
         taker, registration = effect.taker, effect.taker.registration
         assert visit is not None, "only what a visitor did is offered"  # noqa: S101 - the fold's promise
-        if not registration.keep:
-            await self._directory.use_up(registration, sequence=original.sequence)
+        marked = not registration.keep and await self._directory.use_up(registration, sequence=original.sequence)
         run = taker_run(conversation.path.channel, taker, visit.payload)
         subject = DeliverySubject(registration.org, registration.stub, registration.action)
         more = taker_headers(taker, original.headers)
         if taker.mechanism == "evb" and names.REPLY in original.headers and names.REPLY not in more:
             log.warning("reply_ignored", session_id=conversation.log_id, sequence=original.sequence)
-        return await self._deliver(subject, run, conversation, original, key=taker.run_key, more=more)
+        acks = await self._deliver(subject, run, conversation, original, key=taker.run_key, more=more)
+        if marked and acks and (await acks[0]).duplicate:
+            # Before a crash somebody else was chosen for this event, and has the run.
+            await self._directory.give_back(registration, sequence=original.sequence)
+        return acks
 
     async def _deliver(
         self,

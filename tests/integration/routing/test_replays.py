@@ -8,7 +8,7 @@ from uuid import uuid4
 from broker.codec import encode
 from broker.domain import headers as names
 from broker.runtime.embedded import nats_server
-from broker.transport.connection import connect
+from broker.transport.connection import Connection, connect
 from broker.transport.ensure import ensure
 from broker.transport.publisher import open_publisher
 from broker.transport.records import Records
@@ -44,9 +44,7 @@ async def test_of_two_choices_for_one_event_the_stream_keeps_the_first(tmp_path:
             records = Records(connection, publisher, REGISTRATIONS)
             for stub, mechanism, _ in runs:
                 await records.delete(f"{chat.org}.{made[mechanism, stub]}")
-            consumers = (await connection.ask(f"CONSUMER.NAMES.{CONVERSATIONS}"))["consumers"]
-            for consumer in consumers:
-                await connection.ask(f"CONSUMER.DELETE.{CONVERSATIONS}.{consumer}")
+            await _forget_what_was_taken(connection)
             with worker_process("linker", server.url):
                 marked = chat.conversation()
                 await publisher.store(
@@ -64,6 +62,38 @@ async def test_of_two_choices_for_one_event_the_stream_keeps_the_first(tmp_path:
             assert [run[:2] for run in after[: len(CHOOSING)]] == [run[:2] for run in runs]
             assert len(after) == len(CHOOSING) + 1
             assert after[-1][0] != next(stub for stub, action, _ in runs if action == "cbh")
+
+
+async def test_who_is_chosen_in_vain_by_a_second_choice_is_not_used_up_by_it(tmp_path: Path) -> None:
+    """The first choice, for one that stays, has its run; the second, for one of one time, comes too late."""
+    async with nats_server(tmp_path) as server, connect(server.url, name="test") as connection:
+        await ensure(connection)
+        async with open_publisher(connection) as publisher:
+            chat = Chat(connection, publisher, str(uuid4()))
+            records = Records(connection, publisher, REGISTRATIONS)
+            with worker_process("linker", server.url):
+                first = await chat.register(chat.path.initialize(), stub="svc.A", action="go", mechanism="cbh")
+                late = await chat.register(
+                    chat.path.initialize(), stub="svc.B", action="go", mechanism="cbh", keep=False
+                )
+                await chat.open(chat.conversation())
+                await chat.expect_runs(1)
+            await records.delete(f"{chat.org}.{first['uuid']}")
+            await _forget_what_was_taken(connection)
+            with worker_process("linker", server.url):
+                await chat.settled()
+                assert [run[0] for run in await chat.runs()] == ["svc.A"]
+                listed = await chat.command("registrations", {})
+                assert [one["uuid"] for one in listed["registrations"]] == [late["uuid"]]
+                await chat.open(chat.conversation())
+                runs = await chat.expect_runs(2)
+            assert [run[0] for run in runs] == ["svc.A", "svc.B"]
+
+
+async def _forget_what_was_taken(connection: Connection) -> None:
+    """Without their consumers, linkers take the whole log anew."""
+    for consumer in (await connection.ask(f"CONSUMER.NAMES.{CONVERSATIONS}"))["consumers"]:
+        await connection.ask(f"CONSUMER.DELETE.{CONVERSATIONS}.{consumer}")
 
 
 def _sessions(runs: list[tuple[str, str, dict[str, object]]]) -> dict[str, int]:
