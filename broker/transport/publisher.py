@@ -13,7 +13,7 @@ from typing import NamedTuple
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 
-from broker.errors import NoAnswerError, NoStreamError, PermissionRefusedError, PublishTimedOutError
+from broker.errors import BusError, NoAnswerError, NoStreamError, PermissionRefusedError, PublishTimedOutError
 from broker.transport.connection import Connection
 from broker.transport.refusals import refusal
 
@@ -125,21 +125,21 @@ class Publisher:
             item.ack.set_result(Stored(int(plain[1]), duplicate=False))
             return
         if message.headers and message.headers.get("Status") == "503":
-            item.ack.set_exception(NoStreamError(item.subject))
+            _refuse(item.ack, NoStreamError(item.subject))
             return
         answer = json.loads(message.data)
         problem = answer.get("error")
         if problem is None:
             item.ack.set_result(Stored(answer["seq"], duplicate="duplicate" in answer))
         else:
-            item.ack.set_exception(refusal(item.subject, problem))
+            _refuse(item.ack, refusal(item.subject, problem))
 
     def _refused(self, subject: str) -> None:
         for key, item in list(self._open.items()):
             if item.subject.lower() == subject:
                 self._ended(key)
                 if not item.ack.done():
-                    item.ack.set_exception(PermissionRefusedError(f"it may not publish to {item.subject}"))
+                    _refuse(item.ack, PermissionRefusedError(f"it may not publish to {item.subject}"))
 
     def _broke(self) -> None:
         """The answers to what was sent before the connection broke went with it: waiting on would hold up a lane."""
@@ -147,7 +147,7 @@ class Publisher:
             if item.sent:
                 self._ended(key)
             if item.sent and not item.ack.done():
-                item.ack.set_exception(NoAnswerError(item.subject, problem="the connection broke"))
+                _refuse(item.ack, NoAnswerError(item.subject, problem="the connection broke"))
 
     def _sweep(self) -> None:
         """Fail the overdue. The wait is the same for all, so the oldest stand first."""
@@ -162,24 +162,19 @@ class Publisher:
     def _fail(self, key: str) -> None:
         item = self._ended(key)
         if item is not None and not item.ack.done():
-            item.ack.set_exception(PublishTimedOutError(item.subject, timeout_s=self._timeout_s))
+            _refuse(item.ack, PublishTimedOutError(item.subject, timeout_s=self._timeout_s))
 
 
 async def all_stored(acks: Sequence[asyncio.Future[Stored]]) -> None:
     """Return when all are stored; raise what the first that failed raises. One after another: most end together."""
-    try:
-        for ack in acks:
-            await ack
-    except BaseException:
-        for ack in acks:
-            ack.add_done_callback(_outcome_read)
-        raise
+    for ack in acks:
+        await ack
 
 
-def _outcome_read(ack: asyncio.Future[Stored]) -> None:
-    """Of several failures one is told."""
-    if not ack.cancelled():
-        ack.exception()
+def _refuse(ack: asyncio.Future[Stored], error: BusError) -> None:
+    """End it with an error, which nobody has to hear of: asyncio would log it, and whole session uuids with it."""
+    ack.set_exception(error)
+    ack.exception()
 
 
 @contextlib.asynccontextmanager

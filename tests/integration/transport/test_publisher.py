@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 from pathlib import Path
@@ -56,6 +57,16 @@ async def test_a_lost_compare_and_set_reaches_the_caller(publisher: Publisher, s
 async def test_a_subject_that_no_stream_takes_is_told_at_once(publisher: Publisher, org: str) -> None:
     with pytest.raises(NoStreamError):
         await asyncio.wait_for(publisher.store(f"nowhere.{org}", b""), 2)
+
+
+async def test_a_failure_that_nobody_waits_for_is_not_logged_with_its_subject(publisher: Publisher, org: str) -> None:
+    told: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context))
+    future = await publisher.submit(f"nowhere.{org}", b"")
+    await asyncio.wait({future})
+    del future
+    gc.collect()
+    assert told == []
 
 
 async def test_a_header_that_the_stream_cannot_read_is_refused_for_good(publisher: Publisher, subject: str) -> None:
