@@ -16,6 +16,7 @@ from nats.errors import Error as NatsError
 from broker.errors import BusError, NoAnswerError, NoStreamError, PermissionRefusedError, PublishTimedOutError
 from broker.transport.connection import Connection
 from broker.transport.refusals import refusal
+from broker.transport.window import Window
 
 _PLAIN_ACK = re.compile(rb'\{"stream":"[^"]*", ?"seq":([0-9]+)\}')
 """What nearly every acknowledgement looks like; anything else is read as the JSON that it is."""
@@ -45,7 +46,7 @@ class Publisher:
 
     def __init__(self, connection: Connection, window: int = 1024, timeout_s: float = 5.0) -> None:
         self._connection = connection
-        self._window = asyncio.Semaphore(window)
+        self._window = Window(window)
         self._timeout_s = timeout_s
         self._inbox = connection.new_inbox()
         self._open: dict[str, _Waiting] = {}
@@ -71,7 +72,7 @@ class Publisher:
         self, subject: str, body: bytes, headers: Mapping[str, str] | None = None
     ) -> asyncio.Future[Stored]:
         """Publish; the future ends as store() would. Whoever drops the future must not care about the outcome."""
-        await self._window.acquire()
+        await self._window.enter()
         self._number += 1
         key = str(self._number)
         loop = asyncio.get_running_loop()
@@ -114,7 +115,7 @@ class Publisher:
         """What waited under the key, None if it has ended before; it makes room for another."""
         item = self._open.pop(key, None)
         if item is not None:
-            self._window.release()
+            self._window.leave()
         return item
 
     async def _acknowledged(self, message: Msg) -> None:

@@ -58,14 +58,13 @@ class LinkAndRoute:
             BackboneError: one of them cannot be taken (``retryable`` false), or not now.
         """
         events = [(read(original.subject, original.data, original.headers), original) for original in originals]
-        for incoming, original in events:
-            await self._directory.sessions.admit(incoming, at_ms=original.stored_at_ms)
         conversation = events[0][0].conversation
         announced = events[0][0].subject.kind is Kind.INITIALIZE
         if not announced and any(incoming.conversation != conversation for incoming, _ in events):
             for original in originals:  # one of them speaks of another chat than the session's
                 await self.together((original,))
             return
+        await self._admit(conversation, events)
         step = self._announce if announced else self._fold
         for _ in range(CONFLICTS_MAX):
             try:
@@ -79,6 +78,13 @@ class LinkAndRoute:
                 return
         raise ConflictError(f"state of session {conversation.log_id}")
 
+    async def _admit(self, conversation: Conversation, events: Events) -> None:
+        """Let the events in whose session lives where they say; a saved state is a witness that spares a read."""
+        known = (await self._states.load(conversation)).is_of(conversation.path)
+        for incoming, original in events:
+            if incoming.visit is None or incoming.number is not None or not known:
+                await self._directory.sessions.admit(incoming, at_ms=original.stored_at_ms)
+
     async def _announce(self, _: Conversation, events: Events) -> None:
         """Sessions began: they have no state yet, so there is nothing to fold; whoever registered hears of it."""
         decided: list[Decided] = []
@@ -89,7 +95,7 @@ class LinkAndRoute:
         await self._effects.carry_out(decided)
 
     async def _fold(self, conversation: Conversation, events: Events) -> None:
-        before, revision = await self._states.load(conversation)
+        before, revision, _ = await self._states.load(conversation)
         profile = self._directory.profile(conversation.path)
         state, decided, folded = before, list[Decided](), list[Event]()
         for incoming, original in events:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from typing import NamedTuple
 
 from broker.codec import decode, encode
 from broker.domain.session import State
 from broker.domain.stubsessions import StateRecord, session_key, state_body
-from broker.domain.subjects import Conversation
+from broker.domain.subjects import ChatPath, Conversation
 from broker.domain.wire import validate
 from broker.errors import ConflictError
 from broker.transport.records import Records
@@ -17,16 +18,28 @@ STATE_TTL_S = 8 * 86_400
 """A day more than the log keeps its messages: after that there is nothing left to apply twice."""
 
 
+class Remembered(NamedTuple):
+    """A state at a revision, and the channel and chat that it was saved for; None where nothing is saved yet."""
+
+    state: State
+    revision: int
+    chat: tuple[str, str] | None
+
+    def is_of(self, path: ChatPath) -> bool:
+        """Whether events of the session at that path were taken before: then it is known there."""
+        return self.chat == (path.channel, path.chat)
+
+
 class States:
     """A bounded memory over the bucket. What is remembered may be old: then the write fails, and it is read again."""
 
     def __init__(self, records: Records, *, remembered_max: int = STATES_REMEMBERED_MAX) -> None:
         self._records = records
         self._remembered_max = remembered_max
-        self._remembered: OrderedDict[str, tuple[State, int]] = OrderedDict()
+        self._remembered: OrderedDict[str, Remembered] = OrderedDict()
 
-    async def load(self, conversation: Conversation) -> tuple[State, int]:
-        """The state and the revision that the next save must name."""
+    async def load(self, conversation: Conversation) -> Remembered:
+        """The state, and the revision that the next save must name."""
         key = session_key(conversation.path.org, conversation.session)
         remembered = self._remembered.get(key)
         if remembered is not None:
@@ -34,8 +47,9 @@ class States:
             return remembered
         found = await self._records.read(key)
         if found.value is None:
-            return State(), found.revision
-        return validate(StateRecord, decode(found.value), what="state record").to_state(), found.revision
+            return self._remember(key, Remembered(State(), found.revision, None))
+        record = validate(StateRecord, decode(found.value), what="state record")
+        return self._remember(key, Remembered(record.to_state(), found.revision, (record.channel, record.chat_name)))
 
     async def save(self, conversation: Conversation, state: State, *, revision: int, at_ms: int) -> None:
         """Write the state if nobody else has since it was loaded.
@@ -51,9 +65,7 @@ class States:
         except ConflictError:
             self._remembered.pop(key, None)
             raise
-        self._remembered[key] = (state, saved)
-        if len(self._remembered) > self._remembered_max:
-            self._remembered.popitem(last=False)
+        self._remember(key, Remembered(state, saved, (conversation.path.channel, conversation.path.chat)))
 
     def forget(self, conversation: Conversation) -> None:
         """Read the session's state anew next time; whoever cannot tell whether a save succeeded calls this."""
@@ -62,3 +74,9 @@ class States:
     def forget_all(self, _consumer: str) -> None:
         """Read every state anew: another linker may have had the sessions, and an old state decides wrongly."""
         self._remembered.clear()
+
+    def _remember(self, key: str, remembered: Remembered) -> Remembered:
+        self._remembered[key] = remembered
+        if len(self._remembered) > self._remembered_max:
+            self._remembered.popitem(last=False)
+        return remembered
