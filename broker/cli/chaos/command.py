@@ -24,7 +24,7 @@ from broker.errors import InvalidNameError
 NAME = "chaos"
 SEED = 4711
 EXIT_VIOLATION = 1
-HEADINGS = ("scenario", "kills", "events", "expired", "lost", "doubled", "reordered", "falsely", "wrong", "late")
+HEADINGS = ("scenario", "kills", "expired", "lost", "doubled", "reordered", "falsely", "wrong", "late")
 """As many as 80 columns hold; ``falsely``: expired before its time, or never linked."""
 
 
@@ -78,21 +78,29 @@ async def _play_one(scenario: Scenario, seed: int, show: Show) -> Played:
     return played
 
 
+def table(played: Sequence[Played]) -> Columns:
+    """One row for each scenario."""
+    found = Columns(*HEADINGS, flexible=HEADINGS[0])
+    for one in played:
+        found.add(*_cells(one))
+    return found
+
+
 def _cells(played: Played) -> tuple[str | Text, ...]:
     faults = [played.verdict.faults[fault] for fault in FAULTS]
     return (
         played.scenario.name,
         str(played.kills),
-        str(len(played.book.events)),
         str(_count(played, "stubsession.expired")),
         *(Text(str(count), "bold red" if count else "green") for count in faults),
     )
 
 
 def _aside(played: Played) -> str:
+    book = played.book
     return (
-        f"{played.scenario.name}: {played.scenario.what}; {len(played.book.sent)} sent, {len(played.book.runs)} runs, "
-        f"{_count(played, 'stubsession.linked')} links, {len(played.book.letters)} dead letters, "
+        f"{played.scenario.name}: {played.scenario.what}; {len(book.sent)} sent, {len(book.events)} events in the log, "
+        f"{len(book.runs)} runs, {_count(played, 'stubsession.linked')} links, {len(book.letters)} dead letters, "
         f"announced p99 {_p99_ms(played)} ms late in quiet running, {played.took_s:.0f} s"
     )
 
@@ -101,10 +109,7 @@ def _show(played: Sequence[Played], seed: int, out: Terminal) -> None:
     out.text(Text("heimdall bench chaos", "bold"))
     out.aside(", ".join(f"{name} {value}" for name, value in facts(played[0].server_version).items()))
     out.aside(", ".join(f"{name} {value}" for name, value in _settings(played, seed).items()))
-    table = Columns(*HEADINGS, flexible=HEADINGS[0])
-    for one in played:
-        table.add(*_cells(one))
-    out.columns(table)
+    out.columns(table(played))
     for one in played:
         out.aside(_aside(one))
         for example in one.verdict.examples:
