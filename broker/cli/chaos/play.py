@@ -23,6 +23,7 @@ from broker.domain import headers as names
 from broker.domain.ids import ChannelName, ChatName, OrgId
 from broker.domain.subjects import ChatPath, CommandSubject
 from broker.domain.wire import Body
+from broker.errors import BackboneError
 from broker.transport.commands import request_command
 from broker.transport.connection import Connection, connect
 from broker.transport.publisher import open_publisher
@@ -65,7 +66,10 @@ async def play(scenario: Scenario, folder: Path, *, seed: int, report: Report, l
     began_s = time.monotonic()
     async with staged(scenario, folder, org) as stage, _publishing(stage.url) as (connection, log):
         await _register(connection, org)
-        traffic = await _run(scenario, stage, log, org, seed, report)
+        try:
+            traffic = await _run(scenario, stage, log, org, seed, report)
+        except* BackboneError as group:
+            raise _first(group) from None
         quiet = await settled(connection, SETTLE_WAIT_S)
         await asyncio.sleep(SETTLED_MS / 1000)  # so that the checker may expect whatever ran out before
         version = connection.client.connected_server_version
@@ -85,6 +89,12 @@ async def play(scenario: Scenario, folder: Path, *, seed: int, report: Report, l
         book=book,
         verdict=verdict,
     )
+
+
+def _first(group: BaseExceptionGroup[BackboneError]) -> BackboneError:
+    """What went wrong first: everything else was cancelled for it."""
+    inner = group.exceptions[0]
+    return _first(inner) if isinstance(inner, BaseExceptionGroup) else inner
 
 
 def rules_of(scenario: Scenario) -> Rules:

@@ -14,7 +14,7 @@ from broker.errors import ServerFailedError
 from broker.runtime.embedded import LOOPBACK, die_with_parent, free_port
 from broker.runtime.settings import child_environment
 
-READY_WAIT_S = 60.0
+READY_WAIT_S = 120.0
 READY_POLL_S = 0.05
 STOP_WAIT_S = 5.0
 
@@ -52,7 +52,7 @@ class WorkerProcess:
         """Return when its readiness probe says yes.
 
         Raises:
-            ServerFailedError: it ended by itself, or took longer than a minute.
+            ServerFailedError: it ended by itself, or took longer than two minutes.
         """
         deadline_s = time.monotonic() + READY_WAIT_S
         while not await _says_ready(self._port):

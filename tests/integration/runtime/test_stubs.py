@@ -52,3 +52,24 @@ async def test_a_memory_that_could_not_be_read_again_fails_its_run_and_not_the_s
     record, _ = await bus.load(stub)
     assert record is not None
     assert record.data == {"count": 2}
+
+
+async def test_a_start_ends_although_runs_write_its_stub_meanwhile(
+    connection: Connection, publisher: Publisher, org: str
+) -> None:
+    """Found by `heimdall bench chaos`: under traffic the demo program never became ready again."""
+    service = Service("busy")
+    stub = Stub(service.name, stubref("create-draft"))
+
+    @service.at_start("create")
+    async def begin(_run: Run) -> None:
+        record, revision = await bus.load(stub)
+        assert record is not None
+        await bus.save(stub, record.model_copy(update={"last_sequence": 7}), revision=revision)  # a run, meanwhile
+
+    await ensure_bucket(connection, stubs_bucket(service.name), replicas=1)
+    bus = ServiceBus(connection, publisher, OrgId(org), service.name)
+    await service.start(bus)
+    record, _ = await bus.load(stub)
+    assert record is not None
+    assert record.last_sequence == 7
