@@ -13,6 +13,8 @@ from broker.transport.reader import StoredMessage, read_one
 
 NO_MESSAGE_CODE = 10037
 NO_STREAM_CODE = 10059
+ANSWER_WAIT_S = 2.0
+"""A stream without a leader is silent, and a question to it is lost: whoever asks again soon is answered sooner."""
 
 
 def may_lag(connection: Connection) -> bool:
@@ -29,7 +31,7 @@ async def ask_leader(connection: Connection, stream: str, wanted: Mapping[str, o
     """
     subject = f"STREAM.MSG.GET.{stream}"
     try:
-        found = (await connection.ask(subject, wanted))["message"]
+        found = (await connection.ask(subject, wanted, wait_s=ANSWER_WAIT_S))["message"]
     except RequestRefusedError as error:
         if error.err_code == NO_MESSAGE_CODE:
             return None

@@ -26,6 +26,8 @@ class Scenario:
     rate: float = 500.0
     calm_s: float = 10.0
     """Traffic in quiet running, before the first kill and again after the recovery from the last."""
+    unquiet_s: float = 5.0
+    """How long nothing counts as late after a killed process is back; longer where leaders are elected first."""
     recover_s: float = 5.0
     """From the last kill's end to the calm after it."""
     gap_s: tuple[float, float] = (0.1, 2.0)
@@ -58,6 +60,8 @@ SCENARIOS = (
         servers=3,
         gap_s=(4.0, 8.0),
         away_s=5.0,
+        unquiet_s=10.0,
+        recover_s=10.0,
     ),
 )
 BY_NAME = {scenario.name: scenario for scenario in SCENARIOS}

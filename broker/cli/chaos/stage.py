@@ -19,8 +19,6 @@ from broker.transport.ensure import ensure
 from broker.transport.topology import CONVERSATIONS
 
 SERVICE = "demo"
-RECOVERY_MS = 5_000
-"""After a kill everything is as before within this time; what expires meanwhile may be late."""
 
 
 class Stage:
@@ -96,7 +94,7 @@ class Stage:
         self.kills += 1
         begin_ms = _now_ms()
         yield
-        self.disturbed.append((begin_ms, _now_ms() + RECOVERY_MS))
+        self.disturbed.append((begin_ms, _now_ms() + round(self._scenario.unquiet_s * 1000)))
 
 
 @contextlib.asynccontextmanager
