@@ -14,8 +14,11 @@ from broker.errors import BusError
 from broker.runtime.parking import Parking
 from broker.transport.pull import Delivery
 from broker.transport.topology import ACK_WAIT_S
+from broker.transport.window import Window
 
 IN_HAND_MAX = 4_096
+IN_HAND_BYTES_MAX = 8 << 20
+"""Of one consumer: bodies of up to a megabyte must not add up to gigabytes."""
 REMIND_S = ACK_WAIT_S / 3
 """Whoever was in hand at the last reminder is extended, so nothing waits longer than two of them."""
 REMIND_BATCH = 500
@@ -38,6 +41,7 @@ class Lanes:
         in_hand_max: above it, accept() waits, and with it the pull loop.
         parking: where those wait that stand far back in their lane; they do not count as in hand.
         together_max: how many of a lane are settled in one call, where so many wait.
+        turns: how many lanes settle at once, perhaps together with those of other consumers; None for no limit.
     """
 
     def __init__(
@@ -48,17 +52,20 @@ class Lanes:
         in_hand_max: int = IN_HAND_MAX,
         parking: Parking | None = None,
         together_max: int = 1,
+        turns: Window | None = None,
     ) -> None:
         self._settle = settle
         self._lane_of = lane_of
         self._in_hand_max = in_hand_max
         self._parking = parking
         self._together_max = together_max
+        self._turns = turns
         self._lanes: dict[str, deque[Delivery]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._latest: dict[int, Delivery] = {}
         self._started: set[int] = set()
         self._queued = 0
+        self._queued_bytes = 0
         self._room = asyncio.Event()
         self._stopping = False
         self._reminder: asyncio.Task[None] | None = None
@@ -68,10 +75,18 @@ class Lanes:
         """How many deliveries are queued or running; the parked ones are not among them."""
         return self._queued
 
+    @property
+    def _is_full(self) -> bool:
+        return self._queued >= self._in_hand_max or self._queued_bytes >= IN_HAND_BYTES_MAX
+
+    def _count(self, delivery: Delivery) -> None:
+        self._queued += 1
+        self._queued_bytes += len(delivery.data)
+
     async def accept(self, delivery: Delivery) -> None:
         """Queue one delivery; waits while too many are in hand. Pass it to PullLoop."""
         name = self._lane_of(delivery)
-        while not (is_parked := self._parks(name)) and self._queued >= self._in_hand_max:
+        while not (is_parked := self._parks(name)) and self._is_full:
             self._room.clear()
             await self._room.wait()
         if self._stopping:
@@ -85,7 +100,7 @@ class Lanes:
         if is_parked:
             delivery.park()
         else:
-            self._queued += 1
+            self._count(delivery)
         lane = self._lanes.get(name)
         if lane is not None:
             lane.append(delivery)
@@ -115,20 +130,31 @@ class Lanes:
     async def _work(self, name: str, lane: deque[Delivery]) -> None:
         try:
             while lane:
-                delivery = lane[0]
-                if delivery.stale or self._stopping:
-                    self._leave(lane.popleft())
+                if self._turns is None:
+                    await self._work_on(lane)
                     continue
-                together = self._head_of(lane)
-                self._started.update(found.sequence for found in together)
-                if not delivery.is_parked or await self._bring_back(delivery):
-                    await self._settle(together)
-                for _ in together:
-                    self._leave(lane.popleft())
+                await self._turns.enter()
+                try:
+                    await self._work_on(lane)
+                finally:
+                    self._turns.leave()
         finally:
             while lane:
                 self._leave(lane.popleft())
             del self._lanes[name]
+
+    async def _work_on(self, lane: deque[Delivery]) -> None:
+        """Bring what stands in front to its end."""
+        delivery = lane[0]
+        if delivery.stale or self._stopping:
+            self._leave(lane.popleft())
+            return
+        together = self._head_of(lane)
+        self._started.update(found.sequence for found in together)
+        if not delivery.is_parked or await self._bring_back(delivery):
+            await self._settle(together)
+        for _ in together:
+            self._leave(lane.popleft())
 
     def _parks(self, name: str) -> bool:
         """Whether the next of a lane is to be parked."""
@@ -142,7 +168,7 @@ class Lanes:
         assert self._parking is not None  # noqa: S101 - nothing else parks
         found = await self._parking.bring_back(delivery)
         if found == "whole":
-            self._queued += 1
+            self._count(delivery)
         elif found == "gone":
             with contextlib.suppress(BusError):
                 await delivery.ack()
@@ -150,13 +176,15 @@ class Lanes:
 
     def _head_of(self, lane: deque[Delivery]) -> Sequence[Delivery]:
         """What stands in front and is still ours to start, one at least."""
-        if self._together_max == 1 or len(lane) == 1:
-            return (lane[0],)
+        if self._together_max == 1 or len(lane) == 1 or self._parking is not None:
+            return (lane[0],)  # what is parked is brought back one by one
         generation = lane[0].generation
         return list(takewhile(lambda found: found.generation == generation, islice(lane, self._together_max)))
 
     def _leave(self, delivery: Delivery) -> None:
-        self._queued -= not delivery.is_parked
+        if not delivery.is_parked:
+            self._queued -= 1
+            self._queued_bytes -= len(delivery.data)
         if self._latest.get(delivery.sequence) is delivery:
             del self._latest[delivery.sequence]
             self._started.discard(delivery.sequence)

@@ -21,6 +21,7 @@ from broker.runtime.shares import Accept, Handling, Shares
 from broker.transport.connection import Connection
 from broker.transport.pull import Delivery
 from broker.transport.topology import group_of
+from broker.transport.window import Window
 
 LEASE_S = 2
 TOGETHER_MAX = 64
@@ -45,7 +46,8 @@ class Work:
     ``set_aside`` is told of an original once its dead letter is stored.
     ``parks``: what waits far back in a slow lane waits in the stream, so that the lane holds up no other one.
     ``together`` does at once, for several originals of one lane in their order, what ``handle`` would do one by one;
-    where it fails, whatever it has done, each is handled by itself.
+    where it fails, whatever it has done, each is handled by itself. ``at_once_max`` bounds the lanes that are worked
+    on at a time, for handles that only ever wait for the bus: a backlog must not keep the process from its leases.
     """
 
     stream: str
@@ -58,6 +60,7 @@ class Work:
     parks: bool = False
     set_aside: Handle | None = None
     together: HandleTogether | None = None
+    at_once_max: int | None = None
 
     @property
     def group(self) -> str:
@@ -92,6 +95,7 @@ async def consume(
         work.retaken,
         parking_of(connection, work.stream) if work.parks else None,
         together_max=1 if work.together is None else TOGETHER_MAX,
+        turns=None if work.at_once_max is None else Window(work.at_once_max),
     )
     shares = Shares(connection, work.group, work.consumers, handling, lease_s=work.lease_s)
     end_watch = connection.on_closed(stop.set)

@@ -19,6 +19,7 @@ from broker.transport.connection import Connection
 from broker.transport.leases import Membership, View
 from broker.transport.publisher import open_publisher
 from broker.transport.pull import BATCH, Delivery, PullLoop
+from broker.transport.window import Window
 
 DRAIN_WAIT_S = 2.0
 """How long a consumer that is given back finishes what it has begun; below every container's stop timeout."""
@@ -47,6 +48,7 @@ class Handling:
     retaken: Callable[[str], None] | None
     parking: Parking | None = None
     together_max: int = 1
+    turns: Window | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,7 @@ class Share:
             in_hand_max=limits.in_hand,
             parking=handling.parking,
             together_max=handling.together_max,
+            turns=handling.turns,
         )
         self._connection = connection
         self._membership = membership

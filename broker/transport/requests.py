@@ -21,6 +21,10 @@ HEARTBEAT_S = 1.0
 SILENCE_S = 2.5
 """Two heartbeats missed; the reconnect callback is quicker where the whole server went away."""
 SECOND_NS = 1_000_000_000
+REQUEST_BYTES_MAX = 4 << 20
+"""What one request may bring, so that two hundred of the largest messages do not come at once."""
+FULFILLED = ("Batch Completed", "Message Size Exceeds MaxBytes")
+"""The end of a request that brought what it may; these come with status 409 as failures do."""
 PLAIN_TOKENS = 9
 
 log = structlog.get_logger(__name__)
@@ -90,6 +94,7 @@ class PullRequests:
         wanted, self._open = self._batch - self._open, self._batch
         request = {
             "batch": wanted,
+            "max_bytes": REQUEST_BYTES_MAX,
             "expires": int(self._expires_s * SECOND_NS),
             "idle_heartbeat": int(min(HEARTBEAT_S, self._expires_s / 2) * SECOND_NS),
         }
@@ -128,7 +133,8 @@ class PullRequests:
         if status == "100":  # a heartbeat: it knows what was sent, so the loss of a last message shows as well
             if int(headers.get("Nats-Last-Consumer", self._consumer_sequence)) > self._consumer_sequence:
                 self.lost.set()
-        elif status in {"404", "408"}:  # the rest of one request is void
+        elif status in {"404", "408"} or headers.get("Description", "").startswith(FULFILLED):
+            # The rest of one request is void.
             self._open -= int(headers.get("Nats-Pending-Messages", self._open))
         else:  # 409 consumer deleted, leader changed; 503 nobody there
             log.info("pull_ended", status=status, reason=headers.get("Description", "").strip().split("\n")[0])

@@ -27,6 +27,9 @@ from workers.linker.registering import Registering
 from workers.linker.states import States
 from workers.linker.stubs import StubNotes
 
+LANES_AT_ONCE_MAX = 256
+"""More make nothing faster, but a lease that is to be renewed wait longer."""
+
 
 class LinkerSettings(Settings):
     """What the linker reads beside the common settings."""
@@ -70,6 +73,7 @@ async def work(settings: LinkerSettings, backbone: Backbone, stop: asyncio.Event
             retaken=remembered.forget_all,
             lease_s=settings.lease_s,
             together=handle.together,
+            at_once_max=LANES_AT_ONCE_MAX,
         )
         await backbone.consume(events, stop)
 

@@ -12,14 +12,14 @@ from uuid import uuid4
 import pytest
 import pytest_asyncio
 
-from broker.domain.subjects import NOTIFICATIONS
+from broker.domain.subjects import DEADLETTERS, NOTIFICATIONS
 from broker.errors import BusError, RequestRefusedError
 from broker.runtime.embedded import EmbeddedServer, nats_server
 from broker.transport.connection import Connection, connect
 from broker.transport.ensure import ensure, ensure_consumers
 from broker.transport.publisher import Publisher, open_publisher
 from broker.transport.pull import Delivery, PullLoop
-from broker.transport.topology import CONVERSATIONS, ConsumerSpec, linker_consumers
+from broker.transport.topology import CONVERSATIONS, DEADLETTER_STREAM, ConsumerSpec, linker_consumers
 from tests.conftest import Eventually
 from tests.integration.transport.conftest import store, subject_of
 
@@ -274,3 +274,25 @@ async def test_a_consumer_that_does_not_exist_is_named_at_the_start(connection: 
 
     with pytest.raises(RequestRefusedError, match="consumer not found"):
         await PullLoop(connection, CONVERSATIONS, "nobody", accept).start()
+
+
+async def test_large_messages_come_in_portions_all_of_them_and_in_order(
+    server: EmbeddedServer, connection: Connection, publisher: Publisher, org: str, eventually: Eventually
+) -> None:
+    count, body = 40, b"x" * 500_000
+    for number in range(count):
+        await publisher.store(f"{DEADLETTERS}.org.{org}.reason.large", b"%d" % number + body)
+    spec = ConsumerSpec(f"large-{org}", f"{DEADLETTERS}.org.{org}.>")
+    await ensure_consumers(connection, DEADLETTER_STREAM, (spec,))
+    seen: list[int] = []
+    takes: list[int] = []
+
+    async def accept(delivery: Delivery) -> None:
+        seen.append(int(delivery.data.rstrip(b"x")))
+        await delivery.ack()
+
+    loop = PullLoop(connection, DEADLETTER_STREAM, spec.name, accept, on_retake=takes.append)
+    async with loop:
+        await eventually(lambda: len(seen) >= count, within_s=15)
+    assert seen == list(range(count))
+    assert takes == [1], "a request that was full is no reason to begin anew"
