@@ -27,7 +27,7 @@ from broker.errors import (
 )
 from broker.transport.answers import Answers, api_answer
 from broker.transport.callbacks import Callback, Callbacks, Ticker
-from broker.transport.client import LeanClient
+from broker.transport.client import Heard, LeanClient
 
 VERSION_MIN = (2, 14)
 """First with consumer resets; schedules are older."""
@@ -113,6 +113,8 @@ class Connection:
             BodyTooLargeError: over the server's limit.
             BusError: the buffer is full, or the connection is closed.
         """
+        if self.client.send_now(subject, reply, body, headers):
+            return
         try:
             await self.client.publish(subject, body, reply, headers)  # type: ignore[arg-type] # it is only read
         except MaxPayloadError as error:
@@ -129,6 +131,13 @@ class Connection:
         """
         try:
             return await self.client.subscribe(subject, cb=callback, pending_msgs_limit=0, pending_bytes_limit=0)
+        except NatsError as error:
+            raise BusError(f"cannot subscribe to {subject}: {error}") from error
+
+    async def hear(self, subject: str, heard: Heard) -> Subscription:
+        """Call back with every message where it is read, for callbacks that never wait; a third of the cost."""
+        try:
+            return await self.client.hear(subject, heard)
         except NatsError as error:
             raise BusError(f"cannot subscribe to {subject}: {error}") from error
 

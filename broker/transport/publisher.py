@@ -10,7 +10,6 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 
 from broker.errors import BusError, NoAnswerError, NoStreamError, PermissionRefusedError, PublishTimedOutError
@@ -18,6 +17,7 @@ from broker.transport.connection import Connection
 from broker.transport.refusals import refusal
 from broker.transport.window import Window
 
+NOBODY_THERE = b"NATS/1.0 503"
 _PLAIN_ACK = re.compile(rb'\{"stream":"[^"]*", ?"seq":([0-9]+)\}')
 """What nearly every acknowledgement looks like; anything else is read as the JSON that it is."""
 
@@ -92,7 +92,7 @@ class Publisher:
         """Listen for acknowledgements; see open_publisher()."""
         self._end_refusals = self._connection.on_refused(self._refused)
         self._end_breaks = self._connection.on_reconnect(self._broke)
-        self._subscription = await self._connection.subscribe(f"{self._inbox}.*", self._acknowledged)
+        self._subscription = await self._connection.hear(f"{self._inbox}.*", self._acknowledged)
 
     async def flush(self, wait_s: float = 5.0) -> None:
         """Return when nothing waits any more, or after ``wait_s``."""
@@ -118,17 +118,17 @@ class Publisher:
             self._window.leave()
         return item
 
-    async def _acknowledged(self, message: Msg) -> None:
-        item = self._ended(message.subject.rsplit(".", 1)[1])
+    def _acknowledged(self, inbox: str, data: bytes, headers: bytes) -> None:
+        item = self._ended(inbox.rsplit(".", 1)[1])
         if item is None or item.ack.done():
             return
-        if (plain := _PLAIN_ACK.fullmatch(message.data)) is not None:
+        if (plain := _PLAIN_ACK.fullmatch(data)) is not None:
             item.ack.set_result(Stored(int(plain[1]), duplicate=False))
             return
-        if message.headers and message.headers.get("Status") == "503":
+        if headers.startswith(NOBODY_THERE):
             _refuse(item.ack, NoStreamError(item.subject))
             return
-        answer = json.loads(message.data)
+        answer = json.loads(data)
         problem = answer.get("error")
         if problem is None:
             item.ack.set_result(Stored(answer["seq"], duplicate="duplicate" in answer))

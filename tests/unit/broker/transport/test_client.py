@@ -48,3 +48,54 @@ LINES = st.lists(
 def test_header_lines_are_read_as_nats_py_reads_them(lines: list[bytes]) -> None:
     raw = b"\r\n".join([*lines, b"", b""])
     assert LeanClient._parse_header_lines(raw) == Client._parse_header_lines(raw)
+
+
+class Flusher:
+    """nats-py's task that writes; here it never runs."""
+
+    def done(self) -> bool:
+        return False
+
+
+def connected() -> LeanClient:
+    """A client that believes it is connected, and keeps what it would write."""
+    client = LeanClient()
+    client._status = Client.CONNECTED
+    client._flush_queue = asyncio.Queue()
+    client._max_payload = client._max_pending_size = 1_000
+    client._flusher_task = Flusher()  # type: ignore[assignment] # only done() is asked
+    return client
+
+
+async def test_what_is_sent_at_once_is_what_publish_would_send() -> None:
+    client = connected()
+    assert client.send_now("a.b", "r.1", b"hi", {"Nats-Msg-Id": "1"})
+    assert b"".join(client._pending) == b"HPUB a.b r.1 28 30\r\nNATS/1.0\r\nNats-Msg-Id: 1\r\n\r\nhi\r\n"
+
+
+@pytest.mark.parametrize(
+    ("subject", "reply", "headers"),
+    [
+        pytest.param("", "", None, id="no subject"),
+        pytest.param("a b", "", None, id="a blank in the subject"),
+        pytest.param("a\r\nPUB c 0", "", None, id="a line end in the subject"),
+        pytest.param("a", "r\r\n", None, id="a line end in the reply"),
+        pytest.param("ä", "", None, id="more than ASCII"),
+        pytest.param("a", "", {"X": "1\r\nY: 2"}, id="a line end in a header"),
+    ],
+)
+async def test_what_is_out_of_the_ordinary_is_left_to_publish(
+    subject: str, reply: str, headers: dict[str, str] | None
+) -> None:
+    client = connected()
+    assert not client.send_now(subject, reply, b"", headers)
+    assert client._pending == []
+
+
+async def test_nothing_is_sent_at_once_while_the_server_is_away_or_the_buffer_full() -> None:
+    client = connected()
+    client._pending_data_size = client._max_pending_size
+    assert not client.send_now("a", "", b"", None)
+    client = connected()
+    client._status = Client.RECONNECTING
+    assert not client.send_now("a", "", b"", None)
