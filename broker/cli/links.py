@@ -26,6 +26,8 @@ from broker.transport.topology import STUBSESSIONS
 NAME = "links"
 WATCH_EVERY_S = 1.0
 SOON_S = 600
+STUB_WIDTH_MIN = 30
+"""As wide as the kit's own stub references: their last characters tell them apart."""
 
 
 def command(
@@ -99,16 +101,17 @@ def _record(link: LiveLink) -> dict[str, object]:
 
 
 def _table(found: list[LiveLink]) -> Columns:
-    table = Columns("platform", "endpoint", "stub", "feedback action", "hours", "left", "expires at", flexible="stub")
+    headings = ("platform", "endpoint", "stub", "left", "feedback action", "hours", "expires at")
+    table = Columns(*headings, flexible="stub", width_min=STUB_WIDTH_MIN)
     for link in found:
         left_s = (link.expires_at_ms - _now_ms()) / 1000
         table.add(
             link.channel,
             Text(_endpoint(link), "magenta"),
             Text(str(link.stub), "bold"),
+            Text(duration(left_s), "yellow" if left_s < SOON_S else "green"),
             link.feedback_action,
             f"{link.timeout_hours:g}",
-            Text(duration(left_s), "yellow" if left_s < SOON_S else "green"),
             Text(date_and_time(link.expires_at_ms), "dim"),
         )
     return table

@@ -77,7 +77,8 @@ def main(arguments: list[str]) -> int:
         note(str(error))
         return EXIT_FAILED
     except TyperException as error:
-        note(f"{error.format_message()} (see 'heimdall {_command_in(arguments)}--help')")
+        problem = error.format_message().replace("Value error, ", "").removesuffix(".")  # pydantic's words
+        note(f"{problem} (see 'heimdall {_command_in(arguments)}--help')")
         return error.exit_code
     except (KeyboardInterrupt, typer.Abort):
         return EXIT_INTERRUPTED
@@ -89,5 +90,11 @@ def run() -> None:
 
 
 def _command_in(arguments: list[str]) -> str:
-    known = {command.name for command in app.registered_commands} | {group.name for group in app.registered_groups}
-    return f"{arguments[0]} " if arguments and arguments[0] in known else ""
+    """The command that was typed, as far as it is one: its own help page is the one to read."""
+    groups = {group.name: group.typer_instance for group in app.registered_groups}
+    known = {*groups, *(command.name for command in app.registered_commands)}
+    typed = arguments[:1] if arguments and arguments[0] in known else []
+    group = groups.get(typed[0]) if typed else None
+    if group is not None and arguments[1:] and arguments[1] in {command.name for command in group.registered_commands}:
+        typed = arguments[:2]
+    return "".join(f"{word} " for word in typed)

@@ -30,8 +30,8 @@ def command(
 ) -> None:
     """Show who works on what: partitions, owners, lag.
 
-    Each partition has one owner among the processes of its group. Lag counts messages that wait for it,
-    unacknowledged those that it has in hand.
+    Each partition has one owner among the processes of its group. Lag counts messages that wait for it, in hand
+    those that it has and has not acknowledged yet.
 
     Example: heimdall partitions --group linker
     """
@@ -69,7 +69,7 @@ def _record(partition: Partition) -> dict[str, object]:
 
 
 def _table(found: list[Partition]) -> Columns:
-    table = Columns("partition", "worker", "host", "pid", "since", "lag", "unacknowledged", flexible="partition")
+    table = Columns("partition", "worker", "host", "pid", "since", "lag", "in hand", flexible="partition")
     for partition in found:
         owner = partition.owner
         whose = (

@@ -68,7 +68,8 @@ def note(text: str) -> None:
 class Columns:
     """Rows in columns, one line each: every column as wide as it needs, and one that gives way."""
 
-    def __init__(self, *headings: str, flexible: str) -> None:
+    def __init__(self, *headings: str, flexible: str, width_min: int = FLEXIBLE_WIDTH_MIN) -> None:
+        self._width_min = width_min
         self._flexible = headings.index(flexible)
         self._rows = [[Text(heading, "bold underline") for heading in headings]]
 
@@ -80,7 +81,8 @@ class Columns:
         """The rows, cut to the width; the flexible column keeps a little even on a narrow terminal."""
         widths = [max(cell.cell_len for cell in column) for column in zip(*self._rows, strict=True)]
         spare = width - sum(widths) - COLUMN_GAP * (len(widths) - 1)
-        widths[self._flexible] = max(FLEXIBLE_WIDTH_MIN, widths[self._flexible] + min(0, spare))
+        needed = widths[self._flexible]
+        widths[self._flexible] = max(min(needed, self._width_min), needed + min(0, spare))
         return Group(*(self._line(row, widths, width) for row in self._rows))
 
     @staticmethod

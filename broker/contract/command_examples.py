@@ -69,10 +69,12 @@ SHOWN: Body = {
 PROFILE: Body = {
     "org": ORG,
     "branch": "draft",
-    "name": "mywebchat",
-    "chat_name": CHAT,
+    "name": "shop",
+    "chat_name": "draftshop",
     "channel": "webchat",
-    "profile_uuid": str(uuid5(UUID(ORG), CHAT)),
+    "profile_uuid": str(uuid5(UUID(ORG), "draftshop")),
     "title": "Help",
 }
+CLOSED_STUB = "desk.2024-11-12-EFGH"
+"""Not the one of the other examples: whoever tries them all goes on with that one."""
 STORED: Body = {"sequence": 1212, "duplicate": False}

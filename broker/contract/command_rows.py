@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from broker.contract.command_examples import EMIT, LINK, PROFILE, RECORD, REGISTER, REGISTRATION, SHOWN, STORED
+from broker.contract.command_examples import (
+    CLOSED_STUB,
+    EMIT,
+    LINK,
+    PROFILE,
+    RECORD,
+    REGISTER,
+    REGISTRATION,
+    SHOWN,
+    STORED,
+)
 from broker.contract.row import ORG, SAMPLE, SESSION, STUB, Row
 from broker.domain.commands import (
     CloseStub,
@@ -185,9 +195,9 @@ _ASKS = (
         "stubclose",
         "A stub answers no more: its links end (`cancelled`, reason `closed`), its registrations are forgotten.",
         CloseStub,
-        {"stub": str(STUB)},
+        {"stub": CLOSED_STUB},
         StubCloseReply,
-        {"stub": str(STUB), "links": 1, "registrations": 0},
+        {"stub": CLOSED_STUB, "links": 1, "registrations": 0},
         remarks=(
             "What is written to those sessions from then on goes the unlinked way.",
             (
@@ -238,7 +248,7 @@ _ASKS = (
         "profilecreate",
         "Creates a webchat on one branch; its name is unique per org and branch.",
         CreateProfile,
-        {"name": "mywebchat", "branch": "draft", "title": "Help"},
+        {"name": "shop", "branch": "draft", "title": "Help"},
         Profile,
         PROFILE,
         remarks=(

@@ -176,4 +176,6 @@ class NoStreamError(BusError):
     code = "no_stream"
 
     def __init__(self, subject: str) -> None:
-        super().__init__(f"no stream stores {subject}: run a worker once, it creates the streams")
+        stream = subject.removeprefix("$JS.API.DIRECT.GET.")
+        problem = f"no stream stores {subject}" if stream == subject else f"there is no stream {stream.split('.')[0]}"
+        super().__init__(f"{problem}: run a worker once, it creates the streams")

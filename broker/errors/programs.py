@@ -97,6 +97,8 @@ class EventGoneError(BackboneError):
     def __init__(self, sequence: int, *, first: int, last: int) -> None:
         if last < first:
             problem = "the log is empty"
+        elif sequence < 1:
+            problem = "sequences begin at 1"
         elif sequence < first:
             problem = f"it is gone: the log begins at {first} now"
         elif sequence > last:

@@ -32,7 +32,7 @@ async def event_of(connection: Connection, place: Place, number: int) -> StoredM
     """
     match place:
         case "event":
-            found = await read_one(connection, CONVERSATIONS, number) if number else None
+            found = await read_one(connection, CONVERSATIONS, number)
             if found is None:
                 span = await span_of(connection, CONVERSATIONS)
                 raise EventGoneError(number, first=span.first, last=span.last)

@@ -23,6 +23,7 @@ from broker.transport.requests import SECOND_NS, Position, PullRequests, public_
 READ_BATCH = 500
 RANGE_BATCH = 500
 INACTIVE_S = 60
+SEQUENCE_MAX = 2**63 - 1
 """The server drops a reader's consumer after this much silence."""
 
 OWN_HEADERS = frozenset(
@@ -183,6 +184,8 @@ async def read_range(
 
 async def read_one(connection: Connection, stream: str, sequence: int) -> StoredMessage | None:
     """The message with that sequence, None if it is gone or never was."""
+    if not 0 < sequence <= SEQUENCE_MAX:
+        return None  # the server refuses such a number instead of not finding it
     subject = f"$JS.API.DIRECT.GET.{stream}"
     return _stored(subject, await connection.request(subject, json.dumps({"seq": sequence}).encode()))
 

@@ -217,6 +217,7 @@ async def test_an_event_is_found_by_its_id(chat: Chat, explain: Any, cli: Cli) -
 
 async def test_what_is_not_in_the_log_is_one_sentence(cli: Cli) -> None:  # noqa: F811 - as above
     assert "it has not come yet: the log ends at" in (await cli("explain", "999999999")).refusal
+    assert "sequences begin at 1" in (await cli("explain", "0")).refusal
     assert "no event 0: " in (await cli("explain", "0")).refusal
     assert "run 999999999, which is gone or never was," in (await cli("explain", "999999999", "--of", "run")).refusal
     assert "is no number" in (await cli("explain", "abc", "--of", "run")).refusal

@@ -63,6 +63,12 @@ def test_only_the_flexible_column_gives_way_and_no_line_is_wrapped() -> None:
     assert lines[1].endswith("…  23:59:59")
 
 
+def test_a_column_that_must_be_read_keeps_its_width_and_the_last_ones_are_cut() -> None:
+    columns = Columns("stub", "hours", flexible="stub", width_min=20)
+    columns.add("demo.2026-11-21-ABCD", "24")
+    assert lines_of(columns, 22)[1] == "demo.2026-11-21-ABCD …"
+
+
 def test_a_narrow_terminal_cuts_the_line() -> None:
     columns = Columns("stub", "data", flexible="data")
     columns.add("demo.2024-11-11-ABCD", "some data")
