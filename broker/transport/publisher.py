@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import structlog
 from nats.errors import Error as NatsError
 
 from broker.errors import BusError, NoAnswerError, NoStreamError, PermissionRefusedError, PublishTimedOutError
@@ -20,6 +21,20 @@ from broker.transport.window import Window
 NOBODY_THERE = b"NATS/1.0 503"
 _PLAIN_ACK = re.compile(rb'\{"stream":"[^"]*", ?"seq":([0-9]+)\}')
 """What nearly every acknowledgement looks like; anything else is read as the JSON that it is."""
+
+
+log = structlog.get_logger(__name__)
+
+TOGETHER_MAX = 256
+"""A quarter of the usual window: who publishes so many in one go lets the others have their turn."""
+
+
+class Outgoing(NamedTuple):
+    """A message to publish."""
+
+    subject: str
+    body: bytes
+    headers: Mapping[str, str] | None = None
 
 
 class Stored(NamedTuple):
@@ -73,6 +88,41 @@ class Publisher:
     ) -> asyncio.Future[Stored]:
         """Publish; the future ends as store() would. Whoever drops the future must not care about the outcome."""
         await self._window.enter()
+        return await self._send(Outgoing(subject, body, headers))
+
+    async def store_in_order(self, messages: Sequence[Outgoing]) -> list[Stored]:
+        """Publish all and wait until they are stored; whatever breaks meanwhile, none is stored before its elders.
+
+        They leave in one go, so what is lost on the way is the end of them. One that had to wait for room would be
+        stored by a server that is back, although those before it went down with the old connection.
+
+        Raises:
+            BusError: as store(), for the first that failed; those behind it may be stored or not.
+        """
+        stored: list[Stored] = []
+        count = min(TOGETHER_MAX, self._window.size)
+        for first in range(0, len(messages), count):
+            stored += [await ack for ack in await self._send_together(messages[first : first + count])]
+        return stored
+
+    async def _send_together(self, messages: Sequence[Outgoing]) -> list[asyncio.Future[Stored]]:
+        await self._window.enter(len(messages))
+        acks: list[asyncio.Future[Stored]] = []
+        left, was_connected = len(messages), self._connection.connected
+        try:
+            for message in messages:
+                left -= 1
+                acks.append(await self._send(message))  # with a full buffer it waits after all
+                if was_connected and not self._connection.connected:
+                    raise NoAnswerError(message.subject, problem="the connection broke")
+        finally:
+            if left:
+                self._window.leave(left)
+        return acks
+
+    async def _send(self, message: Outgoing) -> asyncio.Future[Stored]:
+        """Publish one that has entered the window."""
+        subject, body, headers = message
         self._number += 1
         key = str(self._number)
         loop = asyncio.get_running_loop()
@@ -119,21 +169,21 @@ class Publisher:
         return item
 
     def _acknowledged(self, inbox: str, data: bytes, headers: bytes) -> None:
-        item = self._ended(inbox.rsplit(".", 1)[1])
-        if item is None or item.ack.done():
+        key = inbox.rsplit(".", 1)[1]
+        item = self._open.get(key)
+        if item is None:
             return
-        if (plain := _PLAIN_ACK.fullmatch(data)) is not None:
-            item.ack.set_result(Stored(int(plain[1]), duplicate=False))
+        found = _read_answer(item.subject, data, headers)
+        if found is None:
+            log.warning("acknowledgement_ignored", size_bytes=len(data))
             return
-        if headers.startswith(NOBODY_THERE):
-            _refuse(item.ack, NoStreamError(item.subject))
+        self._ended(key)
+        if item.ack.done():
             return
-        answer = json.loads(data)
-        problem = answer.get("error")
-        if problem is None:
-            item.ack.set_result(Stored(answer["seq"], duplicate="duplicate" in answer))
+        if isinstance(found, Stored):
+            item.ack.set_result(found)
         else:
-            _refuse(item.ack, refusal(item.subject, problem))
+            _refuse(item.ack, found)
 
     def _refused(self, subject: str) -> None:
         for key, item in list(self._open.items()):
@@ -170,6 +220,24 @@ async def all_stored(acks: Sequence[asyncio.Future[Stored]]) -> None:
     """Return when all are stored; raise what the first that failed raises. One after another: most end together."""
     for ack in acks:
         await ack
+
+
+def _read_answer(subject: str, data: bytes, headers: bytes) -> Stored | BusError | None:
+    """What became of a publish; None where no stream says it: any subscriber that answers may do so first."""
+    if (plain := _PLAIN_ACK.fullmatch(data)) is not None:
+        return Stored(int(plain[1]), duplicate=False)
+    if headers.startswith(NOBODY_THERE):
+        return NoStreamError(subject)
+    try:
+        answer = json.loads(data)
+    except ValueError:
+        return None
+    if not isinstance(answer, dict):
+        return None
+    if isinstance(problem := answer.get("error"), dict):
+        return refusal(subject, problem)
+    sequence = answer.get("seq")
+    return Stored(sequence, duplicate="duplicate" in answer) if isinstance(sequence, int) else None
 
 
 def _refuse(ack: asyncio.Future[Stored], error: BusError) -> None:

@@ -13,32 +13,42 @@ class Window:
     """
 
     def __init__(self, size: int) -> None:
+        self.size = size
         self._room = size
-        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._waiting: deque[tuple[asyncio.Future[None], int]] = deque()
         self._woken = 0
 
-    async def enter(self) -> None:
-        """Return when there is room, in the order of the calls."""
-        if self._room > 0 and not self._waiting and not self._woken:
-            self._room -= 1
+    async def enter(self, count: int = 1) -> None:
+        """Return when there is room for ``count`` at once, ``size`` at most, in the order of the calls."""
+        if self._room >= count and not self._waiting and not self._woken:
+            self._room -= count
             return
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append(turn)
+        self._waiting.append((turn, count))
         try:
             await turn
         except asyncio.CancelledError:
             if turn.done() and not turn.cancelled():  # woken and given up in the same instant
                 self._woken -= 1
-                self.leave()
+                self._room += count
+            self._wake()
             raise
         self._woken -= 1
+        self._wake()
 
-    def leave(self) -> None:
+    def leave(self, count: int = 1) -> None:
         """Make room; whoever waits longest has it from now on."""
+        self._room += count
+        self._wake()
+
+    def _wake(self) -> None:
+        """Let in who stands in front, as far as there is room; also those who came while others were being woken."""
         while self._waiting:
-            turn = self._waiting.popleft()
+            turn, count = self._waiting[0]
             if not turn.done():
+                if count > self._room:
+                    return
+                self._room -= count
                 self._woken += 1
                 turn.set_result(None)
-                return
-        self._room += 1
+            self._waiting.popleft()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -14,6 +15,7 @@ from broker.domain import headers as names
 from broker.domain.deliveries import default_feedback_action, owner_run, taker_headers, taker_run
 from broker.domain.events import Linked, Unlinked
 from broker.domain.incoming import Incoming, Visit, read_visit
+from broker.domain.registrations import Registration
 from broker.domain.session import (
     AnnounceEnded,
     AnnounceLinked,
@@ -30,7 +32,7 @@ from broker.errors import BodyError
 from broker.runtime.backbone import Backbone
 from broker.runtime.deadletters import Original
 from broker.transport.leader import read_kept
-from broker.transport.publisher import Stored, all_stored
+from broker.transport.publisher import Outgoing, Stored, all_stored
 from broker.transport.topology import CONVERSATIONS
 from workers.linker.directory import Directory
 
@@ -51,6 +53,15 @@ class Decided(NamedTuple):
     effects: Sequence[Effect]
 
 
+@dataclass(slots=True)
+class _Plan:
+    """What is to be published, in order; the timers, which have no order; who was used up, by the place of its run."""
+
+    runs_and_facts: list[Outgoing] = field(default_factory=list)
+    timers: list[Ack] = field(default_factory=list)
+    used_up: list[tuple[int, Registration, int]] = field(default_factory=list)
+
+
 class Effects:
     """The linker's hands: publishes, timers, dead letters and used-up registrations."""
 
@@ -62,31 +73,33 @@ class Effects:
         self._directory = directory
 
     async def carry_out(self, decided: Iterable[Decided]) -> None:
-        """Publish in the order of the events and their effects, then wait until all of it is stored."""
-        acks: list[Ack] = []
+        """Publish in the order of the events and their effects, and wait until all of it is stored."""
+        plan = _Plan()
         for incoming, original, effects in decided:
-            acks += await self._publish(effects, incoming.conversation, original, incoming.visit)
-        await all_stored(acks)
+            for effect in effects:
+                await self._prepare(plan, effect, incoming, original)
+        stored = await self._publisher.store_in_order(plan.runs_and_facts)
+        await all_stored(plan.timers)
+        for place, registration, sequence in plan.used_up:
+            if stored[place].duplicate:  # before a crash somebody else was chosen for this event, and has the run
+                await self._directory.give_back(registration, sequence=sequence)
 
-    async def _publish(
-        self, effects: Sequence[Effect], conversation: Conversation, original: Original, visit: Visit | None
-    ) -> list[Ack]:
-        acks: list[Ack] = []
-        for effect in effects:
-            match effect:
-                case DeliverToOwner():
-                    acks += await self._to_owner(effect, conversation, original, visit)
-                case DeliverToTaker():
-                    acks += await self._to_taker(effect, conversation, original, visit)
-                case AnnounceLinked():
-                    acks += await self._linked(effect, conversation, now_ms=original.stored_at_ms)
-                case AnnounceEnded():
-                    acks += await self._ended(effect, conversation)
-                case Arm() | Disarm():
-                    acks.append(await self._timer(effect, conversation))
-                case SetAside():
-                    await self._set_aside(effect, conversation, original)
-        return acks
+    async def _prepare(self, plan: _Plan, effect: Effect, incoming: Incoming, original: Original) -> None:
+        """Do what has no order, and note what has."""
+        conversation = incoming.conversation
+        match effect:
+            case DeliverToOwner():
+                plan.runs_and_facts += await self._to_owner(effect, conversation, original, incoming.visit)
+            case DeliverToTaker():
+                await self._to_taker(plan, effect, incoming, original)
+            case AnnounceLinked():
+                plan.runs_and_facts.append(await self._linked(effect, conversation, now_ms=original.stored_at_ms))
+            case AnnounceEnded():
+                plan.runs_and_facts.append(_ended(effect, conversation))
+            case Arm() | Disarm():
+                plan.timers.append(await self._timer(effect, conversation))
+            case SetAside():
+                await self._set_aside(effect, conversation, original)
 
     async def _timer(self, effect: Arm | Disarm, conversation: Conversation) -> Ack:
         if isinstance(effect, Disarm):
@@ -95,7 +108,7 @@ class Effects:
 
     async def _to_owner(
         self, effect: DeliverToOwner, conversation: Conversation, original: Original, visit: Visit | None
-    ) -> list[Ack]:
+    ) -> list[Outgoing]:
         """Deliver to the stub that a link or a profile names; a held message is read from the log again."""
         path = conversation.path
         if effect.sequence != original.sequence:
@@ -109,26 +122,23 @@ class Effects:
         run = owner_run(path, visit.content, visit.payload, profile_uuid=profile_uuid)
         action = effect.feedback_action or default_feedback_action(path.channel)
         subject = DeliverySubject(path.org, effect.stub, action)
-        return await self._deliver(subject, run, conversation, original, key=f"link-{effect.stub}")
+        return await self._run(subject, run, conversation, original, key=f"link-{effect.stub}")
 
-    async def _to_taker(
-        self, effect: DeliverToTaker, conversation: Conversation, original: Original, visit: Visit | None
-    ) -> list[Ack]:
-        taker, registration = effect.taker, effect.taker.registration
-        assert visit is not None, "only what a visitor did is offered"  # noqa: S101 - the fold's promise
+    async def _to_taker(self, plan: _Plan, effect: DeliverToTaker, incoming: Incoming, original: Original) -> None:
+        taker, registration, conversation = effect.taker, effect.taker.registration, incoming.conversation
+        assert incoming.visit is not None, "only what a visitor did is offered"  # noqa: S101 - the fold's promise
         marked = not registration.keep and await self._directory.use_up(registration, sequence=original.sequence)
-        run = taker_run(conversation.path.channel, taker, visit.payload)
+        run = taker_run(conversation.path.channel, taker, incoming.visit.payload)
         subject = DeliverySubject(registration.org, registration.stub, registration.action)
         more = taker_headers(taker, original.headers)
         if taker.mechanism == "evb" and names.REPLY in original.headers and names.REPLY not in more:
             log.warning("reply_ignored", session_id=conversation.log_id, sequence=original.sequence)
-        acks = await self._deliver(subject, run, conversation, original, key=taker.run_key, more=more)
-        if marked and acks and (await acks[0]).duplicate:
-            # Before a crash somebody else was chosen for this event, and has the run.
-            await self._directory.give_back(registration, sequence=original.sequence)
-        return acks
+        runs = await self._run(subject, run, conversation, original, key=taker.run_key, more=more)
+        if marked and runs:
+            plan.used_up.append((len(plan.runs_and_facts), registration, original.sequence))
+        plan.runs_and_facts += runs
 
-    async def _deliver(
+    async def _run(
         self,
         subject: DeliverySubject,
         run: Body,
@@ -137,8 +147,8 @@ class Effects:
         *,
         key: str,
         more: Mapping[str, str] = NO_HEADERS,
-    ) -> list[Ack]:
-        """Publish one run; ``key`` tells it from the other runs of its event.
+    ) -> list[Outgoing]:
+        """One run; ``key`` tells it from the other runs of its event.
 
         One that is too large concerns its own event alone, never the link that releases it.
         """
@@ -157,9 +167,9 @@ class Effects:
         except BodyError as error:
             await self._dead_letters.keep_failed(original, error)
             return []
-        return [await self._publisher.submit(str(subject), data, headers)]
+        return [Outgoing(str(subject), data, headers)]
 
-    async def _linked(self, effect: AnnounceLinked, conversation: Conversation, *, now_ms: int) -> list[Ack]:
+    async def _linked(self, effect: AnnounceLinked, conversation: Conversation, *, now_ms: int) -> Outgoing:
         link = effect.link
         await self._directory.sessions.keep(conversation.session, until_ms=link.expires_at_ms, now_ms=now_ms)
         fact = Linked(
@@ -175,26 +185,7 @@ class Effects:
         if effect.clamped:
             log.warning("link_hours_clamped", session_id=conversation.log_id, hours=link.timeout_hours)
         log.info("link_set", session_id=conversation.log_id, stubref=str(link.stub), epoch=link.epoch)
-        return [await self._fact(Kind.LINKED, dump(fact), conversation, link.epoch)]
-
-    async def _ended(self, effect: AnnounceEnded, conversation: Conversation) -> list[Ack]:
-        link = effect.link
-        fact = Unlinked(
-            stub=str(link.stub),
-            stubref=link.stub.ref,
-            epoch=link.epoch,
-            expires_at_ms=link.expires_at_ms,
-            reason=effect.reason,
-        )
-        kind = Kind.EXPIRED if effect.reason == "timeout" else Kind.CANCELLED
-        event = "link_expired" if kind is Kind.EXPIRED else "link_cancelled"
-        log.info(event, session_id=conversation.log_id, stubref=str(link.stub), epoch=link.epoch)
-        return [await self._fact(kind, dump(fact), conversation, link.epoch)]
-
-    async def _fact(self, kind: Kind, fact: Body, conversation: Conversation, epoch: int) -> Ack:
-        # The session uuid in the id keeps other senders from guessing it and having a fact taken for a duplicate.
-        headers = {names.MESSAGE_ID: f"{conversation.session}-{kind}-{epoch}", names.CONTENT_TYPE: MSGPACK}
-        return await self._publisher.submit(conversation.subject(kind), encode(fact), headers)
+        return _fact(Kind.LINKED, dump(fact), conversation, link.epoch)
 
     async def _set_aside(self, effect: SetAside, conversation: Conversation, original: Original) -> None:
         if effect.sequence != original.sequence:
@@ -223,3 +214,24 @@ class Effects:
 def _visit_of(original: Original, conversation: Conversation) -> Visit:
     """A held event as it was when it was held; it validated then, so it does now."""
     return read_visit(conversation.path.channel, decode(original.data))
+
+
+def _ended(effect: AnnounceEnded, conversation: Conversation) -> Outgoing:
+    link = effect.link
+    fact = Unlinked(
+        stub=str(link.stub),
+        stubref=link.stub.ref,
+        epoch=link.epoch,
+        expires_at_ms=link.expires_at_ms,
+        reason=effect.reason,
+    )
+    kind = Kind.EXPIRED if effect.reason == "timeout" else Kind.CANCELLED
+    event = "link_expired" if kind is Kind.EXPIRED else "link_cancelled"
+    log.info(event, session_id=conversation.log_id, stubref=str(link.stub), epoch=link.epoch)
+    return _fact(kind, dump(fact), conversation, link.epoch)
+
+
+def _fact(kind: Kind, fact: Body, conversation: Conversation, epoch: int) -> Outgoing:
+    # The session uuid in the id keeps other senders from guessing it and having a fact taken for a duplicate.
+    headers = {names.MESSAGE_ID: f"{conversation.session}-{kind}-{epoch}", names.CONTENT_TYPE: MSGPACK}
+    return Outgoing(conversation.subject(kind), encode(fact), headers)

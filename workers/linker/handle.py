@@ -82,7 +82,8 @@ class LinkAndRoute:
         """Let the events in whose session lives where they say; a saved state is a witness that spares a read."""
         known = (await self._states.load(conversation)).is_of(conversation.path)
         for incoming, original in events:
-            if incoming.visit is None or incoming.number is not None or not known:
+            is_known = known and incoming.conversation == conversation  # sessions that begin are several
+            if incoming.visit is None or incoming.number is not None or not is_known:
                 await self._directory.sessions.admit(incoming, at_ms=original.stored_at_ms)
 
     async def _announce(self, _: Conversation, events: Events) -> None:

@@ -9,6 +9,7 @@ import signal
 from pathlib import Path
 
 import pytest
+from nats.aio.msg import Msg
 
 from broker.domain.subjects import DEADLETTERS
 from broker.errors import (
@@ -23,7 +24,7 @@ from broker.errors import (
 from broker.runtime.embedded import nats_server
 from broker.transport.connection import PENDING_BYTES_MAX, Connection, connect
 from broker.transport.ensure import ensure
-from broker.transport.publisher import Publisher, Stored, open_publisher
+from broker.transport.publisher import Outgoing, Publisher, Stored, open_publisher
 from tests.conftest import Eventually
 
 EXPECTED = "Nats-Expected-Last-Subject-Sequence"
@@ -57,6 +58,36 @@ async def test_a_lost_compare_and_set_reaches_the_caller(publisher: Publisher, s
 async def test_a_subject_that_no_stream_takes_is_told_at_once(publisher: Publisher, org: str) -> None:
     with pytest.raises(NoStreamError):
         await asyncio.wait_for(publisher.store(f"nowhere.{org}", b""), 2)
+
+
+@pytest.mark.parametrize("answer", [b"thanks", b"[]", b"{}", b'"ok"', b'{"error":"no"}'])
+async def test_a_subscriber_that_answers_before_the_stream_does_is_not_taken_for_it(
+    connection: Connection, publisher: Publisher, subject: str, answer: bytes
+) -> None:
+    async def reply(message: Msg) -> None:
+        await connection.publish(message.reply, answer)
+
+    await connection.subscribe(subject, reply)
+    async with asyncio.timeout(10):
+        first = await publisher.store(subject, b"first")
+        assert (await publisher.store(subject, b"second")).sequence > first.sequence
+
+
+async def test_messages_in_order_are_all_stored_however_many(publisher: Publisher, subject: str) -> None:
+    stored = await publisher.store_in_order([Outgoing(subject, b"%d" % number) for number in range(3_000)])
+    assert len(stored) == 3_000
+    assert [one.sequence for one in stored] == sorted(one.sequence for one in stored)
+
+
+async def test_messages_in_order_that_are_too_large_leave_the_window_as_it_was(
+    connection: Connection, subject: str
+) -> None:
+    async with open_publisher(connection, window=4) as publisher:
+        messages = [Outgoing(subject, b""), Outgoing(subject, b"x" * 2_000_000), Outgoing(subject, b"")]
+        for _ in range(5):
+            with pytest.raises(BodyTooLargeError):
+                await publisher.store_in_order(messages)
+        assert len(await asyncio.wait_for(publisher.store_in_order([messages[0]] * 4), 5)) == 4
 
 
 async def test_a_failure_that_nobody_waits_for_is_not_logged_with_its_subject(publisher: Publisher, org: str) -> None:

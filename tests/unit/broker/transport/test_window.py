@@ -65,3 +65,44 @@ async def test_one_who_gives_up_in_the_instant_of_its_turn_passes_it_on() -> Non
     assert order == [2]
     window.leave()
     await asyncio.wait_for(window.enter(), 1)
+
+
+async def test_who_queues_behind_one_who_was_woken_needs_nobody_to_leave_where_there_is_room() -> None:
+    window, order = Window(3), list[int]()
+    for _ in range(3):
+        await window.enter()
+    first = asyncio.create_task(entered(window, order, 1))
+    await pause()
+    for _ in range(3):
+        window.leave()
+    async with asyncio.timeout(5):
+        await entered(window, order, 2)
+        await first
+    assert order == [1, 2]
+
+
+async def test_room_for_several_is_given_at_once_and_nobody_overtakes_who_waits_for_it() -> None:
+    window, order = Window(3), list[int]()
+    await window.enter()
+    several = asyncio.create_task(window.enter(3))
+    one = asyncio.create_task(entered(window, order, 1))
+    await pause()
+    assert not several.done()
+    assert order == []
+    window.leave()
+    await asyncio.wait_for(several, 5)
+    await pause()
+    assert order == []
+    window.leave(3)
+    await asyncio.wait_for(one, 5)
+
+
+async def test_one_who_gives_up_waiting_for_much_room_lets_in_who_needs_less() -> None:
+    window, order = Window(2), list[int]()
+    await window.enter()
+    much = asyncio.create_task(window.enter(2))
+    one = asyncio.create_task(entered(window, order, 1))
+    await pause()
+    much.cancel()
+    await asyncio.wait_for(one, 5)
+    assert order == [1]
