@@ -128,6 +128,7 @@ class Run:
             if feedback_action is not None:
                 stubsession["set_feedback_action"] = action_name(feedback_action)
         conversation = await self._conversation(session)
+        await self._elders_stored()
         self._acks.append(
             await self._bus.notify(conversation, members, stubsession, sender=self.stub, message_id=self._next_id())
         )
@@ -149,6 +150,7 @@ class Run:
 
     async def send_action(self, stub: Stub, action: str, *, message: str = "", data: Body | None = None) -> None:
         """Run an action on another stub, or on this one after this run."""
+        await self._elders_stored()
         self._acks.append(
             await self._bus.deliver(
                 stub,
@@ -255,6 +257,11 @@ class Run:
         if self.conversation is None:
             raise NoConversationError(str(self.stub))
         return self.conversation
+
+    async def _elders_stored(self) -> None:
+        """What was lost would be stored behind what was published after it, once the run is tried again."""
+        if self._acks:
+            await self._acks[-1]
 
     def _next_id(self) -> str:
         self._count += 1

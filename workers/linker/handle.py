@@ -114,8 +114,9 @@ class LinkAndRoute:
         if state is before:
             return
         await self._effects.carry_out(decided)
-        await self._stubs.tidy(folded, before, state, conversation)
         await self._states.save(conversation, state, revision=revision, at_ms=events[-1][1].stored_at_ms)
+        # Last: who was paused must not remove the note of a link that another linker has set meanwhile.
+        await self._stubs.tidy(folded, before, state, conversation)
 
     def _takers(self, incoming: Incoming, original: Original, kind: Kind) -> tuple[Taker, ...]:
         occasion = Occasion(original.sequence, original.stored_at_ms, incoming.emitted)

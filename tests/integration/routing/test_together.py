@@ -15,6 +15,7 @@ import pytest_asyncio
 
 from broker.codec import encode
 from broker.domain import headers as names
+from broker.domain.ids import Stub
 from broker.domain.session import Limits
 from broker.domain.subjects import Conversation, Kind
 from broker.errors import BusError
@@ -137,3 +138,18 @@ async def _handled(linker: Linker, original: Original) -> None:
             return await linker.handle(original)
         except BusError:
             await asyncio.sleep(0.1)
+
+
+async def test_a_linker_that_was_paused_takes_no_note_away_of_a_link_that_it_does_not_know(
+    connection: Connection, publisher: Publisher, org: str
+) -> None:
+    async with linker_on(connection, publisher) as paused, linker_on(connection, publisher) as next_owner:
+        chat = Chat(connection, publisher, org)
+        log, conversation = Log(chat), chat.conversation()
+        await paused.handle.together([log.opened(conversation)])
+        await paused.handle.together([log.said(conversation, "hello")])
+        in_hand = [log.linked(conversation, "svc.A"), log.linked(conversation, "svc.B")]
+        await next_owner.handle.together(in_hand)
+        await next_owner.handle.together([log.linked(conversation, "svc.A")])
+        await paused.handle.together(in_hand)
+        assert await paused.stubs.sessions(chat.org, Stub.parse("svc.A")) == [conversation.session]
