@@ -45,11 +45,14 @@ _KIND_BY_MESSAGETYPE = {str(kind): kind for kind in VISITOR_KINDS}
 _CHAT_TOKENS = 8
 _CONVERSATION_TOKENS = 10
 CHATS_REMEMBERED_MAX = 4_096
+SUBJECTS_REMEMBERED_MAX = 1_024
+"""Events of a session come together, and most of them on the same subject."""
 _PARTITION = re.compile(r"0|[1-9][0-9]{0,3}")
 
 _Value = TypeVar("_Value")
 
 
+@lru_cache(SUBJECTS_REMEMBERED_MAX)
 def parse_conversation(subject: str) -> ConversationSubject:
     """Read a subject under ``stubber.systems.notifications``.
 

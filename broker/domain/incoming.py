@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import Field
 
@@ -30,8 +29,7 @@ from broker.domain.wire import Body, Wire, validate
 from broker.errors import InvalidBodyError, InvalidSubjectError, NoSenderError
 
 
-@dataclass(frozen=True, slots=True)
-class Visit:
+class Visit(NamedTuple):
     """What a visitor did, as a model and as it came."""
 
     content: VisitorContent | PhoneContent
@@ -48,8 +46,7 @@ class Thread(Wire):
 NO_THREAD = Thread()
 
 
-@dataclass(frozen=True, slots=True)
-class Incoming:
+class Incoming(NamedTuple):
     """One event of the log, read and checked; ``visit`` is None where a stub or a timer speaks.
 
     ``emitted`` is the mechanism that a visitor's event is meant for, ``*`` all of them.

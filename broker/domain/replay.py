@@ -80,7 +80,7 @@ class LogEvent:
             sender, thread = sender_of(body, self.headers), thread_of(body, self.headers)
             incoming = read_event(parse_conversation(self.subject), body, sender, thread)
             mechanism = self.headers.get(names.MECHANISM)
-            return incoming if mechanism is None else replace(incoming, emitted=mechanism_of(mechanism))
+            return incoming if mechanism is None else incoming._replace(emitted=mechanism_of(mechanism))
         except BackboneError as error:
             return Unread(error.code, str(error))
 

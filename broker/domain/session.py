@@ -6,7 +6,7 @@ Source: design.md section 4; specs/stubber-webchat.md sections 5.2, 6.2 and 9.2.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from broker.domain.ids import ActionName, Stub
 from broker.domain.registry import Taker
@@ -76,7 +76,7 @@ class _Fold:
         self.effects.append(AnnounceEnded(link, reason))
         if reason != "timeout":
             self.effects.append(Disarm("link"))
-        self.state = replace(self.state, link=None, opened=False)
+        self.state = self.state._replace(link=None, opened=False)
 
     def let_time_pass(self) -> None:
         """Whatever ran out before this event ended before it, swept or not."""
@@ -89,7 +89,7 @@ class _Fold:
     def give_up_held(self, detail: str) -> None:
         """Nobody answers what waited."""
         self.effects.extend(SetAside(sequence, "unanswered", detail) for sequence in self.state.held)
-        self.state = replace(self.state, held=(), held_until_ms=0)
+        self.state = self.state._replace(held=(), held_until_ms=0)
 
     def release_held(self, stub: Stub, feedback_action: ActionName | None) -> None:
         """What waited goes to whoever has the conversation now, in order and before anything newer."""
@@ -97,13 +97,13 @@ class _Fold:
             return
         self.effects.extend(DeliverToOwner(stub, feedback_action, sequence) for sequence in self.state.held)
         self.effects.append(Disarm("hold"))
-        self.state = replace(self.state, held=(), held_until_ms=0)
+        self.state = self.state._replace(held=(), held_until_ms=0)
 
     def visitor(self, event: VisitorEvent) -> None:
         """Deliver to the stub that the routing order names, else offer it to who registered, else hold or set aside."""
         kind = self._judged(event.kind)
         link = self.state.link
-        named = event if kind is not Kind.INITIALIZE else replace(event, fallback=None, parent=None)
+        named = event if kind is not Kind.INITIALIZE else event._replace(fallback=None, parent=None)
         place = route(parent=named.parent, owner=None if link is None else link.stub, mapped=named.fallback)
         if place is None:
             self._offer(kind, event.takers(kind))
@@ -121,13 +121,13 @@ class _Fold:
             return kind
         judged = Kind.MESSAGE if self.state.opened else Kind.FIRSTMESSAGE
         if not self.state.opened:
-            self.state = replace(self.state, opened=True)
+            self.state = self.state._replace(opened=True)
         return judged
 
     def _offer(self, kind: Kind, takers: tuple[Taker, ...]) -> None:
         self.effects.extend(DeliverToTaker(taker, kind) for taker in takers)
         if takers:
-            self.state = replace(self.state, offered=self.state.offered or kind is Kind.FIRSTMESSAGE)
+            self.state = self.state._replace(offered=self.state.offered or kind is Kind.FIRSTMESSAGE)
         elif kind in (Kind.INITIALIZE, Kind.ENDED):
             return  # news for whoever wants it, nothing that waits for an answer
         elif self.state.offered:
@@ -144,7 +144,7 @@ class _Fold:
         until_ms = state.held_until_ms if state.held else self.at_ms + self.limits.hold_ms_max
         if not state.held:
             self.effects.append(Arm("hold", self.sequence, until_ms))
-        self.state = replace(state, held=(*state.held, self.sequence), held_until_ms=until_ms)
+        self.state = state._replace(held=(*state.held, self.sequence), held_until_ms=until_ms)
 
     def set_link(self, event: LinkSet) -> None:
         """A set always writes the whole link; what was held goes to its owner, in order."""
@@ -159,7 +159,7 @@ class _Fold:
         self.effects.append(AnnounceLinked(link, replaced, clamped=hours < event.hours))
         if not event.closed:
             self.release_held(link.stub, link.feedback_action)
-        self.state = replace(self.state, link=link, offered=False)
+        self.state = self.state._replace(link=link, offered=False)
         if event.closed:
             self.end_link("closed")
             self._give_up_for_closed()
@@ -210,4 +210,4 @@ def apply(state: State, event: Event, *, sequence: int, at_ms: int, limits: Limi
             fold.timer_fired(event)
         case NoChange():
             pass
-    return replace(fold.state, last_sequence=sequence), tuple(fold.effects)
+    return fold.state._replace(last_sequence=sequence), tuple(fold.effects)

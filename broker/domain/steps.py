@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 from broker.domain.ids import ActionName, Stub
 from broker.domain.registry import Taker
@@ -35,8 +35,7 @@ class Link:
     timeout_hours: float
 
 
-@dataclass(frozen=True, slots=True)
-class State:
+class State(NamedTuple):
     """What is remembered of a session.
 
     ``opened``: a message came since the session began or its last link ended. ``offered``: somebody took that first
@@ -51,8 +50,7 @@ class State:
     held_until_ms: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class VisitorEvent:
+class VisitorEvent(NamedTuple):
     """Anything a visitor did.
 
     ``fallback`` is the stub that the profile's static map names. ``takers`` answers who is registered for the event
@@ -98,8 +96,7 @@ class NoChange:
 Event: TypeAlias = VisitorEvent | LinkSet | LinkDeleted | TimerFired | NoChange
 
 
-@dataclass(frozen=True, slots=True)
-class DeliverToOwner:
+class DeliverToOwner(NamedTuple):
     """Run the feedback action (None: the channel's default) on the stub with the message of that sequence."""
 
     stub: Stub

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Literal, get_args
+from typing import Literal, NamedTuple, get_args
 
 from broker.domain.ids import ActionName, ChannelName, ChatName, OrgId, SessionId, Stub, action_name
 
@@ -99,8 +99,7 @@ class ChatPath:
         return Conversation(self, session)
 
 
-@dataclass(frozen=True, slots=True)
-class Conversation:
+class Conversation(NamedTuple):
     """One conversation: the prefix that all its events share."""
 
     path: ChatPath
@@ -138,8 +137,7 @@ class Conversation:
         return f"{TIMERS}.{kind}.{self.tail}"
 
 
-@dataclass(frozen=True, slots=True)
-class ConversationSubject:
+class ConversationSubject(NamedTuple):
     """A parsed event subject; ``session`` is None on ``initialize`` alone."""
 
     path: ChatPath
@@ -160,8 +158,7 @@ class SignalSubject:
     signal: Signal
 
 
-@dataclass(frozen=True, slots=True)
-class DeliverySubject:
+class DeliverySubject(NamedTuple):
     """One run for one stub: ``stubber.systems.stubs.org.<O>.service.<service>.stubref.<R>.action.<A>``."""
 
     org: OrgId

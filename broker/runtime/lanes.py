@@ -16,7 +16,7 @@ from broker.transport.pull import Delivery
 from broker.transport.topology import ACK_WAIT_S
 from broker.transport.window import Window
 
-IN_HAND_MAX = 4_096
+IN_HAND_MAX = 8_192
 IN_HAND_BYTES_MAX = 8 << 20
 """Of one consumer: bodies of up to a megabyte must not add up to gigabytes."""
 REMIND_S = ACK_WAIT_S / 3
@@ -133,7 +133,8 @@ class Lanes:
                 if self._turns is None:
                     await self._work_on(lane)
                     continue
-                await self._turns.enter()
+                if not self._turns.enter_now():
+                    await self._turns.enter()
                 try:
                     await self._work_on(lane)
                 finally:

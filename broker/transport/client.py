@@ -10,19 +10,21 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable, Mapping
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
+VERSION = b"NATS/1.0"
 HEADERS_LINE = "NATS/1.0\r\n"
 NAMES_MAX = 256
 """Header names that are remembered as well formed; ours are a dozen."""
 BLANKS = " \t\n\r\x0b\x0c"
 
-Heard = Callable[[str, bytes, bytes], None]
-"""Called with subject, data and the header block as it came, empty where there is none."""
+Heard = Callable[[bytes, bytes, bytes, bytes], None]
+"""Called with subject, reply, data and the header block as they came, empty where there is none."""
 
 _NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 
@@ -76,7 +78,7 @@ class LeanClient(Client):
         self.stats["in_msgs"] += 1
         self.stats["in_bytes"] += len(data)
         try:
-            heard(subject.decode(), data, headers or b"")
+            heard(subject, reply, data, headers or b"")
         except Exception as error:  # noqa: BLE001 - as nats-py: a failing callback must not end the reading
             await self._error_cb(error)
 
@@ -94,6 +96,11 @@ class LeanClient(Client):
             await self._flush_pending()
 
     @classmethod
+    def header_lines(cls, raw: bytes) -> dict[str, str]:
+        """The lines of a header block, without its first."""
+        return cls._parse_header_lines(raw)
+
+    @classmethod
     def _parse_header_lines(cls, raw: bytes) -> dict[str, str]:
         """Header lines as a dict; what is not plain ASCII, one ``Name: value`` a line, is left to nats-py."""
         if not raw.isascii():
@@ -106,6 +113,33 @@ class LeanClient(Client):
             elif line:
                 return super()._parse_header_lines(raw)
         return found
+
+
+class Message(NamedTuple):
+    """What was received; ``headers`` hold ``Status`` and ``Description`` where the server itself speaks."""
+
+    subject: str
+    reply: str
+    data: bytes
+    headers: Mapping[str, str]
+
+
+NO_HEADERS: Mapping[str, str] = MappingProxyType({})
+
+
+def read_message(subject: bytes, reply: bytes, data: bytes, headers: bytes) -> Message:
+    """A message out of what ``hear`` hands over.
+
+    Source: docs.nats.io, "NATS protocol", HMSG, read 2026-11-21: ``NATS/1.0 <status> <description>``, then the lines.
+    """
+    if not headers:
+        return Message(subject.decode(), reply.decode(), data, NO_HEADERS)
+    first, _, lines = headers.partition(b"\r\n")
+    found = LeanClient.header_lines(lines)
+    if len(first) > len(VERSION):
+        status, _, description = first[len(VERSION) :].strip().partition(b" ")
+        found = {"Status": status.decode(), "Description": description.decode(errors="replace")} | found
+    return Message(subject.decode(), reply.decode(), data, found)
 
 
 async def _never_called(_: Msg) -> None:

@@ -25,6 +25,7 @@ from broker.errors import (
     ServerTooOldError,
     ServerUnreachableError,
 )
+from broker.transport.address import redacted
 from broker.transport.answers import Answers, api_answer
 from broker.transport.callbacks import Callback, Callbacks, Ticker
 from broker.transport.client import Heard, LeanClient
@@ -44,7 +45,6 @@ ERRORS_REMEMBERED_MAX = 100
 
 _REFUSED = re.compile(r"permissions violation for (publish|subscription) to \"([^\"]*)\"")
 """nats-py hands the server's words on in lower case, subject included."""
-_SECRETS = re.compile(r"((?:^|,)\s*(?:[a-z]+://)?)[^/,]*@")
 
 log = structlog.get_logger(__name__)
 
@@ -113,9 +113,9 @@ class Connection:
             BodyTooLargeError: over the server's limit.
             BusError: the buffer is full, or the connection is closed.
         """
-        if self.client.send_now(subject, reply, body, headers):
-            return
         try:
+            if self.client.send_now(subject, reply, body, headers):
+                return
             await self.client.publish(subject, body, reply, headers)  # type: ignore[arg-type] # it is only read
         except MaxPayloadError as error:
             raise BodyTooLargeError(subject, len(body), bytes_max=self.client.max_payload) from error
@@ -135,7 +135,7 @@ class Connection:
             raise BusError(f"cannot subscribe to {subject}: {error}") from error
 
     async def hear(self, subject: str, heard: Heard) -> Subscription:
-        """Call back with every message where it is read, for callbacks that never wait; a third of the cost."""
+        """Call back where a message is read, for callbacks that never wait; a third of the cost."""
         try:
             return await self.client.hear(subject, heard)
         except NatsError as error:
@@ -211,8 +211,7 @@ class Connection:
                 pending_size=PENDING_BYTES_MAX,
             )
         )
-        waiting: set[asyncio.Future[Any]] = {opening, self._denied}
-        await asyncio.wait(waiting, timeout=wait_s, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait((opening, self._denied), timeout=wait_s, return_when=asyncio.FIRST_COMPLETED)
         opening.cancel()  # no effect on one that is done
         await asyncio.wait({opening})
         if self._denied.done():
@@ -299,8 +298,3 @@ async def connect(url: str, *, name: str, wait_s: float = CONNECT_WAIT_S) -> Asy
         yield connection
     finally:
         await connection.close()
-
-
-def redacted(url: str) -> str:
-    """The address (or several) without user and password, fit for logs and messages."""
-    return _SECRETS.sub(r"\1", url)

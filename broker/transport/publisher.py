@@ -87,7 +87,8 @@ class Publisher:
         self, subject: str, body: bytes, headers: Mapping[str, str] | None = None
     ) -> asyncio.Future[Stored]:
         """Publish; the future ends as store() would. Whoever drops the future must not care about the outcome."""
-        await self._window.enter()
+        if not self._window.enter_now():
+            await self._window.enter()
         return await self._send(Outgoing(subject, body, headers))
 
     async def store_in_order(self, messages: Sequence[Outgoing]) -> list[Stored]:
@@ -106,7 +107,8 @@ class Publisher:
         return stored
 
     async def _send_together(self, messages: Sequence[Outgoing]) -> list[asyncio.Future[Stored]]:
-        await self._window.enter(len(messages))
+        if not self._window.enter_now(len(messages)):
+            await self._window.enter(len(messages))
         acks: list[asyncio.Future[Stored]] = []
         left, was_connected = len(messages), self._connection.connected
         try:
@@ -130,8 +132,11 @@ class Publisher:
         self._open[key] = _Waiting(subject, ack, loop.time() + self._timeout_s, self._connection.connected)
         if self._sweeper is None:
             self._sweeper = loop.call_later(self._timeout_s, self._sweep)
+        reply = f"{self._inbox}.{key}"
+        if self._connection.client.send_now(subject, reply, body, headers):
+            return ack
         try:
-            await self._connection.publish(subject, body, reply=f"{self._inbox}.{key}", headers=headers)
+            await self._connection.publish(subject, body, reply=reply, headers=headers)
         except BaseException:
             ack.cancel()
             self._ended(key)
@@ -168,8 +173,8 @@ class Publisher:
             self._window.leave()
         return item
 
-    def _acknowledged(self, inbox: str, data: bytes, headers: bytes) -> None:
-        key = inbox.rsplit(".", 1)[1]
+    def _acknowledged(self, inbox: bytes, _reply: bytes, data: bytes, headers: bytes) -> None:
+        key = inbox.rsplit(b".", 1)[1].decode()
         item = self._open.get(key)
         if item is None:
             return

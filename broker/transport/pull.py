@@ -6,9 +6,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from types import TracebackType
 from typing import Self
 
-from nats.aio.msg import Msg
-
 from broker.errors import NoAnswerError
+from broker.transport.client import NO_HEADERS, Message
 from broker.transport.connection import Connection
 from broker.transport.keeper import Keeper
 from broker.transport.requests import EXPIRES_S, Position, PullRequests, public_subject
@@ -17,8 +16,6 @@ BATCH = 200
 """Must stay below the consumer's max_ack_pending."""
 
 RESET_WAIT_S = 2.0
-
-NO_HEADERS: Mapping[str, str] = {}
 
 
 class Delivery:
@@ -40,12 +37,12 @@ class Delivery:
         "subject",
     )
 
-    def __init__(self, loop: PullLoop, message: Msg, position: Position) -> None:
+    def __init__(self, loop: PullLoop, message: Message, position: Position) -> None:
         self._loop = loop
         self._reply = message.reply
         self.subject = message.subject
         self.data = message.data
-        self.headers: Mapping[str, str] = message.headers or NO_HEADERS
+        self.headers: Mapping[str, str] = message.headers
         self.sequence = position.sequence
         self.attempt = position.attempt
         self.stored_at_ms = position.stored_at_ms
@@ -78,7 +75,9 @@ class Delivery:
 
     async def ack(self) -> None:
         """Done; the server is told without waiting for it, so a repetition stays possible."""
-        await self._loop.connection.publish(self._reply, b"")
+        connection = self._loop.connection
+        if not connection.client.send_now(self._reply, "", b"", None):
+            await connection.publish(self._reply, b"")
 
     async def in_progress(self) -> None:
         """Ask for another ack_wait of time."""
@@ -168,5 +167,5 @@ class PullLoop:
             await self.connection.ask(f"CONSUMER.INFO.{self._stream}.{self._consumer}")
             raise
 
-    async def _received(self, message: Msg, position: Position) -> None:
+    async def _received(self, message: Message, position: Position) -> None:
         await self._accept(Delivery(self, message, position))

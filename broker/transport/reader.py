@@ -16,6 +16,7 @@ from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 
 from broker.errors import BackboneError, BusError, NoAnswerError, NoStreamError, RequestRefusedError
+from broker.transport.client import Message
 from broker.transport.connection import REQUEST_WAIT_S, Connection
 from broker.transport.keeper import Keeper
 from broker.transport.requests import SECOND_NS, Position, PullRequests, public_subject
@@ -145,10 +146,10 @@ class LogReader:
             with contextlib.suppress(BackboneError):
                 await self._connection.ask(f"CONSUMER.DELETE.{self._stream}.{consumer}")
 
-    async def _received(self, message: Msg, position: Position) -> None:
+    async def _received(self, message: Message, position: Position) -> None:
         if self.sequence is None or position.sequence > self.sequence:
             stored = StoredMessage(
-                message.subject, message.data, message.headers or {}, position.sequence, position.stored_at_ms
+                message.subject, message.data, message.headers, position.sequence, position.stored_at_ms
             )
             try:
                 await self._accept(stored)

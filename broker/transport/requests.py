@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import Awaitable, Callable
+from collections import deque
+from collections.abc import Awaitable, Callable, Mapping
 from typing import NamedTuple
 
 import structlog
-from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 from nats.errors import Error as NatsError
 
 from broker.transport.callbacks import Callback
+from broker.transport.client import Message, read_message
 from broker.transport.connection import Connection
 
 EXPIRES_S = 30
@@ -52,7 +53,7 @@ class PullRequests:
         connection: Connection,
         stream: str,
         consumer: str,
-        on_message: Callable[[Msg, Position], Awaitable[None]],
+        on_message: Callable[[Message, Position], Awaitable[None]],
         *,
         batch: int,
         expires_s: float = EXPIRES_S,
@@ -69,12 +70,16 @@ class PullRequests:
         self._loop = asyncio.get_running_loop()
         self._seen_s = self._loop.time()
         self._inbox = connection.new_inbox()
+        self._waiting: deque[tuple[bytes, bytes, bytes, bytes]] = deque()
+        self._arrived = asyncio.Event()
+        self._working: asyncio.Task[None] | None = None
         self._subscription: Subscription | None = None
         self._endings: list[Callback] = []
 
     async def open(self) -> None:
         """Subscribe and request; the consumer's own count must start anew (fresh, or just reset)."""
-        self._subscription = await self._connection.subscribe(self._inbox, self._received)
+        self._working = asyncio.create_task(self._work())
+        self._subscription = await self._connection.hear(self._inbox, self._heard)
         self._endings = [self._connection.watch(self._check), self._connection.on_reconnect(self.lost.set)]
         try:
             await self._pull()
@@ -89,6 +94,20 @@ class PullRequests:
         if self._subscription is not None:
             with contextlib.suppress(NatsError):
                 await self._subscription.unsubscribe()
+        if self._working is not None:
+            self._working.cancel()
+
+    def _heard(self, subject: bytes, reply: bytes, data: bytes, headers: bytes) -> None:
+        """What was requested bounds how much lies here."""
+        self._waiting.append((subject, reply, data, headers))
+        self._arrived.set()
+
+    async def _work(self) -> None:
+        while True:
+            await self._arrived.wait()
+            self._arrived.clear()
+            while self._waiting:
+                await self._received(read_message(*self._waiting.popleft()))
 
     async def _pull(self) -> None:
         wanted, self._open = self._batch - self._open, self._batch
@@ -100,7 +119,7 @@ class PullRequests:
         }
         await self._connection.publish(self._next, json.dumps(request).encode(), reply=self._inbox)
 
-    async def _received(self, message: Msg) -> None:
+    async def _received(self, message: Message) -> None:
         if self.lost.is_set():
             return
         self._busy = True
@@ -108,7 +127,7 @@ class PullRequests:
             if message.reply:  # a header named Status may come from outside; an empty reply cannot
                 await self._deliver(message)
             else:
-                self._control(message.headers or {})
+                self._control(message.headers)
             if self._open <= self._batch // 2 and not self.lost.is_set():
                 await self._pull()
         except Exception as error:  # noqa: BLE001 - a bug in the callback must not skip a message unseen
@@ -118,7 +137,7 @@ class PullRequests:
             self._busy = False
             self._seen_s = self._loop.time()
 
-    async def _deliver(self, message: Msg) -> None:
+    async def _deliver(self, message: Message) -> None:
         position = position_of(message.reply)
         self._open -= 1
         if position.consumer_sequence != self._consumer_sequence + 1:
@@ -128,7 +147,7 @@ class PullRequests:
         self._consumer_sequence += 1
         await self._on_message(message, position)
 
-    def _control(self, headers: dict[str, str]) -> None:
+    def _control(self, headers: Mapping[str, str]) -> None:
         status = headers.get("Status", "")
         if status == "100":  # a heartbeat: it knows what was sent, so the loss of a last message shows as well
             if int(headers.get("Nats-Last-Consumer", self._consumer_sequence)) > self._consumer_sequence:

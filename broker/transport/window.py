@@ -18,10 +18,16 @@ class Window:
         self._waiting: deque[tuple[asyncio.Future[None], int]] = deque()
         self._woken = 0
 
-    async def enter(self, count: int = 1) -> None:
-        """Return when there is room for ``count`` at once, ``size`` at most, in the order of the calls."""
+    def enter_now(self, count: int = 1) -> bool:
+        """Whether there was room for ``count`` without waiting."""
         if self._room >= count and not self._waiting and not self._woken:
             self._room -= count
+            return True
+        return False
+
+    async def enter(self, count: int = 1) -> None:
+        """Return when there is room for ``count`` at once, ``size`` at most, in the order of the calls."""
+        if self.enter_now(count):
             return
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append((turn, count))

@@ -27,7 +27,7 @@ from workers.linker.registering import Registering
 from workers.linker.states import States
 from workers.linker.stubs import StubNotes
 
-LANES_AT_ONCE_MAX = 256
+LANES_AT_ONCE_MAX = 128
 """More make nothing faster, but a lease that is to be renewed wait longer."""
 
 

@@ -157,8 +157,9 @@ class Effects:
             names.CONTENT_TYPE: MSGPACK,
             names.CONVERSATION: conversation.prefix,
             names.EVENT: str(original.sequence),
-            **more,
         }
+        if more:
+            headers |= more
         trace = original.headers.get(names.TRACEPARENT)
         if trace and len(trace) <= TRACEPARENT_CHARACTERS_MAX:
             headers[names.TRACEPARENT] = trace

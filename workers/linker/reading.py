@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from broker.codec import EVENT_DEPTH_MAX, decode
 from broker.domain import headers as names
@@ -13,15 +12,13 @@ from broker.domain.registrations import mechanism_of
 from broker.domain.subjects import LINK_FACTS, Kind
 from broker.transport.pull import Delivery
 
-NOT_FOLDED = frozenset(map(str, (*LINK_FACTS, Kind.RECEIPT)))
+NOT_FOLDED = tuple(f".{kind}" for kind in (*LINK_FACTS, Kind.RECEIPT))
 """Facts of the past, the linker's own among them: they tell the fold nothing."""
-STORED_PREFIX_TOKENS = 12
-"""``p.<n>.`` and a conversation's ten."""
 
 
 def not_folded(delivery: Delivery) -> bool:
     """Whether the linker has nothing to do with it, told by the subject alone."""
-    return delivery.subject.split(".", STORED_PREFIX_TOKENS)[-1] in NOT_FOLDED
+    return delivery.subject.endswith(NOT_FOLDED)
 
 
 def read(public_subject: str, data: bytes, headers: Mapping[str, str]) -> Incoming:
@@ -38,4 +35,4 @@ def read(public_subject: str, data: bytes, headers: Mapping[str, str]) -> Incomi
     body = decode(data, depth_max=EVENT_DEPTH_MAX)
     incoming = read_event(subject, body, sender_of(body, headers), thread_of(body, headers))
     mechanism = headers.get(names.MECHANISM)
-    return incoming if mechanism is None else replace(incoming, emitted=mechanism_of(mechanism))
+    return incoming if mechanism is None else incoming._replace(emitted=mechanism_of(mechanism))

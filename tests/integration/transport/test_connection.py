@@ -22,7 +22,8 @@ from broker.errors import (
     ServerUnreachableError,
 )
 from broker.runtime.embedded import EmbeddedServer, free_port, nats_server
-from broker.transport.connection import Connection, connect, redacted
+from broker.transport.address import redacted
+from broker.transport.connection import Connection, connect
 from broker.transport.ensure import ensure
 from broker.transport.publisher import open_publisher
 from tests.conftest import Eventually

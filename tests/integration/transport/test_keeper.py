@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from nats.aio.msg import Msg
 
 from broker.errors import NoAnswerError
+from broker.transport.client import Message
 from broker.transport.connection import Connection
 from broker.transport.keeper import Keeper
 from broker.transport.requests import Position, PullRequests
@@ -23,7 +23,7 @@ async def test_a_keeper_that_failed_for_hours_takes_again(
     failed = 0
     again = asyncio.Event()
 
-    async def ignore(_message: Msg, _position: Position) -> None:
+    async def ignore(_message: Message, _position: Position) -> None:
         return
 
     async def take() -> PullRequests:

@@ -143,6 +143,11 @@ async def test_publishes_in_flight_end_when_the_server_is_back_and_not_with_thei
             assert {type(one) for one in ended} <= {Stored, NoAnswerError}
 
 
+def stands_still(pid: int) -> bool:
+    """Whether every thread of a process has been stopped; the signal alone takes a moment."""
+    return all("\nState:\tT" in (task / "status").read_text() for task in Path(f"/proc/{pid}/task").iterdir())
+
+
 async def test_a_publish_that_was_lost_with_its_connection_ends_soon_after_the_reconnect(
     tmp_path: Path, org: str, eventually: Eventually
 ) -> None:
@@ -152,6 +157,8 @@ async def test_a_publish_that_was_lost_with_its_connection_ends_soon_after_the_r
         async with open_publisher(connection, timeout_s=600) as publisher:
             assert own.pid is not None
             os.kill(own.pid, signal.SIGSTOP)  # it takes the message in, and never gets to it
+            pid = own.pid
+            await eventually(lambda: stands_still(pid))
             future = await publisher.submit(subject, b"lost")
             await asyncio.sleep(0.1)  # it has left our buffer, which a reconnect would send once more
             await own.kill()

@@ -6,12 +6,11 @@ import asyncio
 from collections.abc import Sequence
 
 import pytest
-from nats.aio.client import Client
-from nats.aio.msg import Msg
 
 from broker.errors import BusError
 from broker.runtime.lanes import Lanes
 from broker.runtime.parking import PARKED_BEHIND, Parking
+from broker.transport.client import NO_HEADERS, Message
 from broker.transport.connection import Connection
 from broker.transport.pull import Delivery, PullLoop
 from broker.transport.reader import StoredMessage
@@ -36,7 +35,7 @@ class Bench:
         self.loop = PullLoop(Connection("nats://127.0.0.1:1"), "S", "c", self.lanes.accept)
 
     def delivery(self, lane: str, sequence: int, reply: str = "first") -> Delivery:
-        message = Msg(_client=Client(), subject=lane, reply=reply, data=f"{lane}{sequence}".encode())
+        message = Message(lane, reply, f"{lane}{sequence}".encode(), NO_HEADERS)
         return Delivery(self.loop, message, Position(1, sequence, sequence, 0, 0))
 
     def hold(self, lane: str) -> asyncio.Event:
