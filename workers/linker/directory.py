@@ -114,6 +114,7 @@ class Directory:
         org, _, registration_id = key.partition(".")
         if value is None:
             self.registry.remove(OrgId(org), registration_id)
+            self.waits.forget(OrgId(org), registration_id)
             return
         try:
             record = validate(RegistrationRecord, decode(value), what="registration record")
