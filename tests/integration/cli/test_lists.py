@@ -69,6 +69,7 @@ async def test_a_link_of_a_number_shows_the_number_and_its_profile(cli: Cli, org
     assert (link["endpoint"], link["profile"], link["session"]) == ("27820000000", "draftshop", SESSION)
 
 
+@pytest.mark.check(35)
 async def test_check_35_an_expired_link_is_never_shown_swept_or_not(cli: Cli, org: str, links: Links) -> None:
     await links.set(A, SESSION, left_ms=-1)
     ended = await cli("links", "--org", org)
@@ -76,6 +77,7 @@ async def test_check_35_an_expired_link_is_never_shown_swept_or_not(cli: Cli, or
     assert f"org {org} has no live links" not in ended.out
 
 
+@pytest.mark.check(20)
 async def test_check_20_an_index_that_lags_shows_no_old_owner(cli: Cli, org: str, links: Links) -> None:
     await links.note(A, SESSION)
     await links.note(A, OTHER_SESSION)
