@@ -1,4 +1,4 @@
-"""The commands of `heimdall bench`: what may be set, and nothing else; `chaos` is in broker/cli/chaos."""
+"""The commands of `heimdall bench`: what may be set, and nothing else; `chaos` is in its own folder."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from broker.cli.bench import expiry as expiries
 from broker.cli.bench import growth as growths
 from broker.cli.bench import latency as latencies
 from broker.cli.bench import route as routes
+from broker.cli.bench.chaos import command as chaos
 from broker.cli.bench.contests import USUAL, contestants
 from broker.cli.bench.options import AsJson, Msgs, NoProgress, Quick, Repeat, Sessions, Size, chosen, run
 from broker.cli.bench.progress import Show
 from broker.cli.bench.report import finish
-from broker.cli.chaos import command as chaos
 from broker.cli.terminal import Terminal
 
 app = typer.Typer(

@@ -25,7 +25,7 @@ from broker.domain.wire import dump
 from broker.transport.topology import CONVERSATIONS, DELIVERIES, SESSIONS, STUBSESSIONS
 
 BAR = 1.15
-HEADINGS = ("sessions that exist", "active", "µs a message", "least", "greatest", "processor µs", "linker MiB", "turns")
+HEADINGS = ("sessions", "active", "µs a message", "least", "greatest", "processor µs", "linker MiB", "turns")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ async def measure(settings: GrowthSettings, show: Show) -> Report:
     forms = (
         few,
         Form("many_same_active", settings.many, same, f"{settings.few} of them"),
-        Form("many_all_active", settings.many, range(settings.many), "any, at random"),
+        Form("many_all_active", settings.many, range(settings.many), "at random"),
     )
     async with open_stage(show) as small, open_stage(show) as large:
         report = Report("growth", small.machine(), settings.record(), headings=HEADINGS)

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from broker.cli.chaos.play import play
-from broker.cli.chaos.scenarios import BY_NAME, SCENARIOS, short
+from broker.cli.bench.chaos.play import play
+from broker.cli.bench.chaos.scenarios import BY_NAME, SCENARIOS, short
 from tests.conftest import TIME_FACTOR
 
 SEED = 4711

@@ -18,10 +18,10 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from broker.cli.chaos.book import Book, Rules
-from broker.cli.chaos.checker import FOLDED, Verdict, check
-from broker.cli.chaos.model import expected
-from broker.cli.chaos.reading import read_book
+from broker.cli.bench.chaos.book import Book, Rules
+from broker.cli.bench.chaos.checker import FOLDED, Verdict, check
+from broker.cli.bench.chaos.model import expected
+from broker.cli.bench.chaos.reading import read_book
 from broker.domain.subjects import Conversation, Kind
 from broker.runtime.embedded import nats_server
 from broker.transport.connection import connect

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
-from broker.cli.chaos.book import Book, Rules
-from broker.cli.chaos.checker import LATE_MS, SETTLED_MS, Verdict, check
-from broker.cli.chaos.reading import read_book
-from broker.cli.chaos.scenarios import Scenario
-from broker.cli.chaos.settling import settled
-from broker.cli.chaos.stage import SERVICE, Stage, staged
-from broker.cli.chaos.visitors import Habits, Log, Traffic, Visitors
+from broker.cli.bench.chaos.book import Book, Rules
+from broker.cli.bench.chaos.checker import LATE_MS, SETTLED_MS, Verdict, check
+from broker.cli.bench.chaos.reading import read_book
+from broker.cli.bench.chaos.scenarios import Scenario
+from broker.cli.bench.chaos.settling import settled
+from broker.cli.bench.chaos.stage import SERVICE, Stage, staged
+from broker.cli.bench.chaos.visitors import Habits, Log, Traffic, Visitors
 from broker.codec import encode
 from broker.domain import headers as names
 from broker.domain.ids import ChannelName, ChatName, OrgId

@@ -9,8 +9,8 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
-from broker.cli.chaos.processes import WorkerProcess
-from broker.cli.chaos.scenarios import SERVER, Scenario
+from broker.cli.bench.chaos.processes import WorkerProcess
+from broker.cli.bench.chaos.scenarios import SERVER, Scenario
 from broker.domain.ids import OrgId
 from broker.runtime.cluster import Cluster
 from broker.runtime.embedded import EmbeddedServer, nats_server

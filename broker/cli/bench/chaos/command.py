@@ -12,12 +12,12 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
+from broker.cli.bench.chaos.checker import FAULTS, LATE_MS
+from broker.cli.bench.chaos.play import Played, play
+from broker.cli.bench.chaos.scenarios import BY_NAME, Scenario, short
 from broker.cli.bench.machine import facts
 from broker.cli.bench.options import AsJson, NoProgress, Quick, run
 from broker.cli.bench.progress import Show
-from broker.cli.chaos.checker import FAULTS, LATE_MS
-from broker.cli.chaos.play import Played, play
-from broker.cli.chaos.scenarios import BY_NAME, Scenario, short
 from broker.cli.terminal import Columns, Terminal, note
 from broker.errors import InvalidNameError
 

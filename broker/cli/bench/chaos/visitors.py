@@ -7,8 +7,8 @@ import random
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from broker.cli.chaos.book import GARBAGE, Sent
-from broker.cli.chaos.garbage import garbage
+from broker.cli.bench.chaos.book import GARBAGE, Sent
+from broker.cli.bench.chaos.garbage import garbage
 from broker.codec import encode
 from broker.domain import headers as names
 from broker.domain.ids import SessionId

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from broker.cli.chaos.book import Event, Rules
+from broker.cli.bench.chaos.book import Event, Rules
 
 MS_PER_HOUR = 3_600_000
 MESSAGES = frozenset(("firstmessage", "message"))

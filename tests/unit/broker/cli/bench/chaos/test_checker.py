@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from broker.cli.chaos.book import Book, Event, Letter, Rules, Run, Sent
-from broker.cli.chaos.checker import Fault, check
+from broker.cli.bench.chaos.book import Book, Event, Letter, Rules, Run, Sent
+from broker.cli.bench.chaos.checker import Fault, check
 
 CHAT, SESSION = "draftchat", "aaaaaaaa-0000-4000-8000-000000000000"
 RULES = Rules({(CHAT, "firstmessage"): ("chaos.desk", "take")}, service="demo", hold_ms=2_000)

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from broker.cli.chaos.book import Book, Event, Letter, Run, Sent
+from broker.cli.bench.chaos.book import Book, Event, Letter, Run, Sent
 from broker.codec import decode
 from broker.domain import headers as names
 from broker.errors import BackboneError

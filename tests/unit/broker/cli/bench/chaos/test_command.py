@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from broker.cli.chaos import command
-from broker.cli.chaos.book import Book, Event, Rules
-from broker.cli.chaos.checker import check
-from broker.cli.chaos.play import Played
-from broker.cli.chaos.scenarios import SCENARIOS, Scenario
+from broker.cli.bench.chaos import command
+from broker.cli.bench.chaos.book import Book, Event, Rules
+from broker.cli.bench.chaos.checker import check
+from broker.cli.bench.chaos.play import Played
+from broker.cli.bench.chaos.scenarios import SCENARIOS, Scenario
 from broker.cli.main import main
 
 MESSAGE = Event(1, 500, "id", "aaaaaaaa-0000-4000-8000-000000000000", "draftchat", "notice")

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Literal
 
-from broker.cli.chaos.book import Book, Event, Letter, Rules, Run
-from broker.cli.chaos.model import SETS, VISITOR, Outcome, expected
+from broker.cli.bench.chaos.book import Book, Event, Letter, Rules, Run
+from broker.cli.bench.chaos.model import SETS, VISITOR, Outcome, expected
 
 Fault = Literal["lost", "doubled", "reordered", "falsely_expired", "wrong", "late"]
 FAULTS: tuple[Fault, ...] = ("lost", "doubled", "reordered", "falsely_expired", "wrong", "late")
