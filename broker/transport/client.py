@@ -73,8 +73,13 @@ class LeanClient(Client):
     async def _process_msg(self, sid: int, subject: bytes, reply: bytes, data: bytes, headers: bytes) -> None:
         heard = self._hearing.get(sid)
         if heard is None:
-            await super()._process_msg(sid, subject, reply, data, headers)
+            try:
+                await super()._process_msg(sid, subject, reply, data, headers)
+            except Exception as error:  # noqa: BLE001 - bytes that are no text: nats-py would end its reading over them
+                await self._error_cb(error)
             return
+        if not subject.isascii():
+            subject = subject.decode(errors="replace").encode()  # the server takes any bytes, and so must who reads
         self.stats["in_msgs"] += 1
         self.stats["in_bytes"] += len(data)
         try:
@@ -138,7 +143,7 @@ def read_message(subject: bytes, reply: bytes, data: bytes, headers: bytes) -> M
     found = LeanClient.header_lines(lines)
     if len(first) > len(VERSION):
         status, _, description = first[len(VERSION) :].strip().partition(b" ")
-        found = {"Status": status.decode(), "Description": description.decode(errors="replace")} | found
+        found = {"Status": status.decode(errors="replace"), "Description": description.decode(errors="replace")} | found
     return Message(subject.decode(), reply.decode(), data, found)
 
 
