@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import AliasChoices, ConfigDict, Field, JsonValue, StringConstraints
 
 from broker.domain.ids import ChannelName
-from broker.domain.wire import Body, Wire, validate
+from broker.domain.wire import ACTION_PATTERN, STUB_PATTERN, UUID_PATTERN, Body, Wire, validate
 from broker.errors import InvalidBodyError
 
 TEXT_CHARACTERS_MAX = 65_536
@@ -22,11 +22,11 @@ CHANNELS_MAX = 64
 """Models that are kept ready: a channel's name comes from a subject, so there may be any number of them."""
 TIMEOUT_HOURS_DEFAULT = 24.0
 
-UUID = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")]
+UUID = Annotated[str, StringConstraints(pattern=UUID_PATTERN)]
 Text = Annotated[str, StringConstraints(max_length=TEXT_CHARACTERS_MAX)]
 Label = Annotated[str, StringConstraints(min_length=1, max_length=128)]
-Action = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,127}$")]
-StubName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,191}$")]
+Action = Annotated[str, StringConstraints(pattern=ACTION_PATTERN)]
+StubName = Annotated[str, StringConstraints(pattern=STUB_PATTERN)]
 Hours = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 

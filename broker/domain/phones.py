@@ -17,7 +17,7 @@ from pydantic import BeforeValidator, ConfigDict, Field, JsonValue, StringConstr
 from broker.domain.events import CHANNELS_MAX, UUID, Label, StubSession, Text
 from broker.domain.ids import ChannelName, SessionId
 from broker.domain.subjects import ChatPath
-from broker.domain.wire import Body, Wire, validate
+from broker.domain.wire import NUMBER_PATTERN, Body, Wire, validate
 from broker.errors import InvalidBodyError
 
 _SESSIONS = uuid.UUID("6d2f7a34-3c0e-5b51-8a53-0f5a3ad0c1de")
@@ -31,7 +31,7 @@ def _digits(value: Any) -> Any:
     return _WRITTEN_BETWEEN.sub("", value).removeprefix("+") if isinstance(value, str) else value
 
 
-PhoneNumber = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{2,14}$"), BeforeValidator(_digits)]
+PhoneNumber = Annotated[str, StringConstraints(pattern=NUMBER_PATTERN), BeforeValidator(_digits)]
 """Text or a number; a leading ``+`` is dropped. No country code begins with 0: a national number would never match."""
 
 

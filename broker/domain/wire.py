@@ -17,6 +17,18 @@ PROBLEMS_MAX = 10
 PLACE_CHARACTERS_MAX = 120
 """A member's name may itself come from outside: a body may hold one as long as the bus carries."""
 
+UUID_PATTERN = r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
+ACTION_PATTERN = r"^[A-Za-z_][A-Za-z0-9_]{0,127}$"
+STUB_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,191}$"
+NUMBER_PATTERN = r"^[1-9][0-9]{2,14}$"
+EXPECTED = {
+    UUID_PATTERN: "a lower-case uuid with dashes",
+    ACTION_PATTERN: "an action's name: letters, digits and '_', no digit first",
+    STUB_PATTERN: "<service>.<stubref>, such as 'demo.2024-11-11-ABCD'",
+    NUMBER_PATTERN: "a phone number: digits with the country code, which does not begin with 0",
+}
+"""What a value that breaks one of these patterns should have been, for people."""
+
 Model = TypeVar("Model", bound="Wire")
 
 
@@ -47,10 +59,13 @@ def _place(location: tuple[int | str, ...]) -> str:
 
 
 def _reason(problem: ErrorDetails) -> str:
-    """Pydantic's words, except where these quote the body."""
-    if problem["type"] != "union_tag_invalid":
-        return problem["msg"]
-    return f"unknown type: expected one of {problem['ctx']['expected_tags']}"
+    """Pydantic's words, except where these quote the body, or a pattern that has plainer ones."""
+    context = problem.get("ctx", {})
+    if problem["type"] == "union_tag_invalid":
+        return f"unknown type: expected one of {context['expected_tags']}"
+    if (expected := EXPECTED.get(context.get("pattern", ""))) is not None:
+        return f"expected {expected}"
+    return problem["msg"]
 
 
 def dump(model: Wire) -> Body:

@@ -111,7 +111,7 @@ def test_members_that_we_do_not_know_are_kept_in_the_payload() -> None:
         pytest.param({"heimdall": {"webim": {}}}, "heimdall.webchat: an object is required", id="another channel"),
         pytest.param({"heimdall": {"webchat": {}}}, "sessionuuid: Field required", id="no session"),
         pytest.param(
-            {"heimdall": {"webchat": {"sessionuuid": "me"}}}, "sessionuuid: String should match", id="no uuid"
+            {"heimdall": {"webchat": {"sessionuuid": "me"}}}, "sessionuuid: expected a lower-case uuid", id="no uuid"
         ),
         pytest.param(visitor(message={"type": "text"}), "webchat_message.value: Field required", id="no value"),
         pytest.param(visitor(message={"type": "text", "value": 5}), "webchat_message.value", id="a number as text"),

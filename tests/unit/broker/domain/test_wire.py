@@ -5,9 +5,18 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 import pytest
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
-from broker.domain.wire import PROBLEMS_MAX, Wire, dump, validate
+from broker.domain.wire import (
+    ACTION_PATTERN,
+    NUMBER_PATTERN,
+    PROBLEMS_MAX,
+    STUB_PATTERN,
+    UUID_PATTERN,
+    Wire,
+    dump,
+    validate,
+)
 from broker.errors import InvalidBodyError
 
 
@@ -60,6 +69,23 @@ def test_a_type_from_outside_is_not_quoted() -> None:
     with pytest.raises(InvalidBodyError) as refused:
         validate(Chosen, {"one": {"type": "secret"}}, what="outer")
     assert refused.value.problems == ("one: unknown type: expected one of 'left', 'right'",)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "expected"),
+    [
+        pytest.param(UUID_PATTERN, "a lower-case uuid with dashes", id="a uuid"),
+        pytest.param(ACTION_PATTERN, "an action's name", id="an action"),
+        pytest.param(STUB_PATTERN, "<service>.<stubref>", id="a stub"),
+        pytest.param(NUMBER_PATTERN, "a phone number", id="a phone number"),
+    ],
+)
+def test_a_broken_pattern_is_told_in_words(pattern: str, expected: str) -> None:
+    class Named(Wire):
+        it: Annotated[str, StringConstraints(pattern=pattern)]
+
+    with pytest.raises(InvalidBodyError, match=f"^body does not validate: it: expected {expected}"):
+        validate(Named, {"it": "?"}, what="body")
 
 
 def test_a_body_that_is_no_object_is_told_so() -> None:
