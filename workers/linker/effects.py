@@ -55,11 +55,15 @@ class Decided(NamedTuple):
 
 @dataclass(slots=True)
 class _Plan:
-    """What is to be published, in order; the timers, which have no order; who was used up, by the place of its run."""
+    """What is to be published, in order, and then what nobody takes; timers have no order.
+
+    ``used_up`` names registrations of one time, by the place of their run.
+    """
 
     runs_and_facts: list[Outgoing] = field(default_factory=list)
     timers: list[Ack] = field(default_factory=list)
     used_up: list[tuple[int, Registration, int]] = field(default_factory=list)
+    set_aside: list[tuple[SetAside, Conversation, Original]] = field(default_factory=list)
 
 
 class Effects:
@@ -80,6 +84,8 @@ class Effects:
                 await self._prepare(plan, effect, incoming, original)
         stored = await self._publisher.store_in_order(plan.runs_and_facts)
         await all_stored(plan.timers)
+        for aside in plan.set_aside:  # a fact that tells why nobody takes a message is there before its dead letter
+            await self._set_aside(*aside)
         for place, registration, sequence in plan.used_up:
             if stored[place].duplicate:  # before a crash somebody else was chosen for this event, and has the run
                 await self._directory.give_back(registration, sequence=sequence)
@@ -99,7 +105,7 @@ class Effects:
             case Arm() | Disarm():
                 plan.timers.append(await self._timer(effect, conversation))
             case SetAside():
-                await self._set_aside(effect, conversation, original)
+                plan.set_aside.append((effect, conversation, original))
 
     async def _timer(self, effect: Arm | Disarm, conversation: Conversation) -> Ack:
         if isinstance(effect, Disarm):
