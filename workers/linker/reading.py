@@ -14,11 +14,14 @@ from broker.transport.pull import Delivery
 
 NOT_FOLDED = tuple(f".{kind}" for kind in (*LINK_FACTS, Kind.RECEIPT))
 """Facts of the past, the linker's own among them: they tell the fold nothing."""
+STORED_PREFIX_TOKENS = 12
+"""``p.<n>.`` and a conversation's ten."""
 
 
 def not_folded(delivery: Delivery) -> bool:
     """Whether the linker has nothing to do with it, told by the subject alone."""
-    return delivery.subject.endswith(NOT_FOLDED)
+    subject = delivery.subject
+    return subject.endswith(NOT_FOLDED) and f".{subject.split('.', STORED_PREFIX_TOKENS)[-1]}" in NOT_FOLDED
 
 
 def read(public_subject: str, data: bytes, headers: Mapping[str, str]) -> Incoming:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import time
 from collections.abc import Sequence
@@ -25,6 +26,9 @@ from broker.domain.wire import dump
 from broker.transport.topology import CONVERSATIONS, DELIVERIES, SESSIONS, STUBSESSIONS
 
 BAR = 1.15
+SETTLED_FROM = 100_000
+SETTLE_S = 30.0
+"""A server goes on for a while with a million subjects that came at once: its index, and its collector."""
 HEADINGS = ("sessions", "active", "µs a message", "least", "greatest", "processor µs", "linker MiB", "turns")
 
 
@@ -75,6 +79,8 @@ async def measure(settings: GrowthSettings, show: Show) -> Report:
         stages = {settings.many: large, settings.few: small}
         for existing, crowd in crowds.items():
             await _fill_buckets(stages[existing], crowd)
+        with show.doing("letting the servers put away what was written"):
+            await asyncio.sleep(SETTLE_S if settings.many >= SETTLED_FROM else 0)
         turns: dict[str, list[Turn]] = {form.key: [] for form in forms}
         for repetition in range(settings.repeat):
             for form in forms:
