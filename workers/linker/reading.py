@@ -20,8 +20,10 @@ STORED_PREFIX_TOKENS = 12
 
 def not_folded(delivery: Delivery) -> bool:
     """Whether the linker has nothing to do with it, told by the subject alone."""
-    subject = delivery.subject
-    return subject.endswith(NOT_FOLDED) and f".{subject.split('.', STORED_PREFIX_TOKENS)[-1]}" in NOT_FOLDED
+    if not delivery.subject.endswith(NOT_FOLDED):
+        return False
+    tokens = delivery.subject.split(".", STORED_PREFIX_TOKENS)
+    return len(tokens) > STORED_PREFIX_TOKENS and f".{tokens[-1]}" in NOT_FOLDED
 
 
 def read(public_subject: str, data: bytes, headers: Mapping[str, str]) -> Incoming:
