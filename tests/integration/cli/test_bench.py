@@ -21,14 +21,18 @@ WAIT_S = 90.0
 
 
 async def started(*arguments: str, **environment: str) -> asyncio.subprocess.Process:
-    """`heimdall bench` as a child process."""
-    return await asyncio.create_subprocess_exec(
-        sys.executable,
-        *("-m", "broker.cli", "bench", *arguments),
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        env={**os.environ, "PYTHONUNBUFFERED": "1", **environment},
-    )
+    """`heimdall bench` as a child process, which hears Ctrl-C even where a shell has us ignore it in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        return await asyncio.create_subprocess_exec(
+            sys.executable,
+            *("-m", "broker.cli", "bench", *arguments),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            env={**os.environ, "PYTHONUNBUFFERED": "1", **environment},
+        )
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 async def bench(*arguments: str) -> tuple[int, dict[str, Any], str]:
