@@ -25,6 +25,11 @@ BUCKET_NOTES = {
         "`member.<group>.<member>`, `partition.<group>.<consumer>`",
         "which process works on which consumer; a member's key expires when it is not renewed",
     ),
+    "CHANNELS": ("`<org>.<channel>`", "an org's channels with their settings and secrets: for the adapter alone"),
+    "PROGRAMS": (
+        "`<org>.deployment.<channel id>.<id>`, `<org>.follow.<channel id>`",
+        "which version of its answering program a channel asks for, and what became of that",
+    ),
     "PROFILES": ("`<org>.<chat>`", "which chats exist, how they look, which stub takes what no link takes"),
 }
 
@@ -52,6 +57,7 @@ def bucket_lines() -> Iterator[str]:
     """The key-value buckets: for reading, the workers alone write them."""
     yield from ("", "Key-value buckets; read them as you like, only the workers write them.", "")
     rows = [(bucket, *BUCKET_NOTES[bucket]) for bucket in BUCKETS]
+    rows.append(("CHATS_`<channel>`", "`chat.<channel id>.<chat>`", "an adapter's own: what it remembers of each chat"))
     rows.append(("STUBS_`<service>`", "`<org>.<stubref>`", "a service's own: the data and state of its stubs"))
     yield from table(("bucket", "key", "value"), rows)
 

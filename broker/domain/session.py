@@ -132,6 +132,8 @@ class _Fold:
             return  # news for whoever wants it, nothing that waits for an answer
         elif self.state.offered:
             self._hold()
+        elif kind is Kind.NOTICE:
+            return  # as above; only behind a first message it keeps its place
         else:
             self.effects.append(SetAside(self.sequence, "unrouted", f"nobody is linked or registered for {kind}"))
 

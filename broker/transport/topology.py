@@ -11,6 +11,8 @@ SECOND_NS = 1_000_000_000
 DAY_S = 86_400
 
 PARTITIONS = 16
+ADAPTER_CONSUMERS = 4
+"""Of an adapter that sends its channel's notifications: each over a group of the log's partitions."""
 SERVICE_PARTITIONS = 4
 """Of DELIVERIES, and so the consumers of one service: more would cost the server something on every message."""
 EXPIRY_PARTITIONS = 4
@@ -36,7 +38,9 @@ STUBSESSIONS = "STUBSESSIONS"
 REGISTRATIONS = "REGISTRATIONS"
 PROFILES = "PROFILES"
 LEASES = "LEASES"
-BUCKETS = (SESSIONS, STUBSESSIONS, REGISTRATIONS, PROFILES, LEASES)
+CHANNELS = "CHANNELS"
+PROGRAMS = "PROGRAMS"
+BUCKETS = (SESSIONS, STUBSESSIONS, REGISTRATIONS, PROFILES, LEASES, CHANNELS, PROGRAMS)
 
 LINKER_REST_CONSUMER = "linker-rest"
 RETIRED_CONSUMERS: Mapping[str, tuple[str, ...]] = {TIMER_STREAM: ("expiry",)}
@@ -98,13 +102,14 @@ class StreamSpec:
 class ConsumerSpec:
     """One durable pull consumer; its filter speaks of stored subjects, partition first.
 
-    One filter, never several: with two or more the server searches the stream message by message, and a consumer
-    that has fallen behind gets some 4,000 messages a second instead of 50,000 (measured on 2.15.1; live there is no
-    difference). What a worker need not handle it skips by itself.
+    One filter where many messages pass: with two or more the server searches the stream message by message, and a
+    consumer that has fallen behind gets some 4,000 messages a second instead of 50,000 (measured on 2.15.1; live there
+    is no difference). An adapter, whose channel is slower than that anyway, has one per partition of its group. What a
+    worker need not handle it skips by itself.
     """
 
     name: str
-    filter: str
+    filters: tuple[str, ...]
     ack_pending_max: int = ACK_PENDING_MAX
 
     def configuration(self) -> dict[str, object]:
@@ -117,7 +122,7 @@ class ConsumerSpec:
             "ack_wait": ACK_WAIT_S * SECOND_NS,
             "max_deliver": -1,
             "max_ack_pending": self.ack_pending_max,
-            "filter_subjects": [self.filter],
+            "filter_subjects": list(self.filters),
         }
 
 
@@ -164,8 +169,8 @@ def stream_of(bucket: str) -> str:
 
 def linker_consumers(partitions: int = PARTITIONS) -> tuple[ConsumerSpec, ...]:
     """One per partition, and one for what is stored without: initialize, and what is outside the grammar."""
-    numbered = tuple(ConsumerSpec(linker_consumer(number), f"p.{number}.>") for number in range(partitions))
-    return (*numbered, ConsumerSpec(LINKER_REST_CONSUMER, f"{NOTIFICATIONS}.>"))
+    numbered = tuple(ConsumerSpec(linker_consumer(number), (f"p.{number}.>",)) for number in range(partitions))
+    return (*numbered, ConsumerSpec(LINKER_REST_CONSUMER, (f"{NOTIFICATIONS}.>",)))
 
 
 def linker_consumer(partition: int) -> str:
@@ -178,16 +183,27 @@ def service_consumers(org: str, service: str) -> tuple[ConsumerSpec, ...]:
     return tuple(
         ConsumerSpec(
             f"service-{org}-{service}-{number}",
-            f"p.{number}.{STUBS}.org.{org}.service.{service}.>",
+            (f"p.{number}.{STUBS}.org.{org}.service.{service}.>",),
             SERVICE_ACK_PENDING_MAX,
         )
         for number in range(SERVICE_PARTITIONS)
     )
 
 
+def adapter_consumers(channel: str, partitions: int = PARTITIONS) -> tuple[ConsumerSpec, ...]:
+    """What an adapter reads its channel's events by: the log's partitions in a few groups."""
+    return tuple(
+        ConsumerSpec(
+            f"{channel}-{number}",
+            tuple(f"p.{each}.{NOTIFICATIONS}.{channel}.>" for each in range(number, partitions, ADAPTER_CONSUMERS)),
+        )
+        for number in range(min(ADAPTER_CONSUMERS, partitions))
+    )
+
+
 def expiry_consumers() -> tuple[ConsumerSpec, ...]:
     """One per partition of what has fired."""
-    return tuple(ConsumerSpec(f"expiry-{number}", str(DueSubject(number))) for number in range(EXPIRY_PARTITIONS))
+    return tuple(ConsumerSpec(f"expiry-{number}", (str(DueSubject(number)),)) for number in range(EXPIRY_PARTITIONS))
 
 
 def consumers(partitions: int = PARTITIONS) -> Mapping[str, tuple[ConsumerSpec, ...]]:

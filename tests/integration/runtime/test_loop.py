@@ -51,7 +51,7 @@ def subject_of(org: str, stub: str) -> str:
 async def consumer(connection: Connection, org: str) -> AsyncIterator[str]:
     """A durable consumer of this test's org alone."""
     name = f"test-{org}"
-    await ensure_consumers(connection, DELIVERIES, [ConsumerSpec(name, f"*.*.{STUBS}.org.{org}.>")])
+    await ensure_consumers(connection, DELIVERIES, [ConsumerSpec(name, (f"*.*.{STUBS}.org.{org}.>",))])
     yield name
     await connection.ask(f"CONSUMER.DELETE.{DELIVERIES}.{name}")
 

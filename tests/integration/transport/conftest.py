@@ -22,7 +22,7 @@ def subject_of(org: str, session: str) -> str:
 async def consumer(connection: Connection, org: str) -> AsyncIterator[str]:
     """A durable consumer of this test's org alone, on the session's server."""
     name = f"test-{org}"
-    spec = ConsumerSpec(name, f"*.*.{NOTIFICATIONS}.*.org.{org}.>")
+    spec = ConsumerSpec(name, (f"*.*.{NOTIFICATIONS}.*.org.{org}.>",))
     await ensure_consumers(connection, CONVERSATIONS, [spec])
     yield name
     await connection.ask(f"CONSUMER.DELETE.{CONVERSATIONS}.{name}")

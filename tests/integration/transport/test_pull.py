@@ -121,7 +121,7 @@ async def test_delivery_goes_on_soon_after_the_server_is_back(
 
 async def only_consumer(server: EmbeddedServer, session: str, org: str) -> None:
     async with connect(server.url, name="test-topology") as connection:
-        await ensure_consumers(connection, CONVERSATIONS, [ConsumerSpec("only", f"*.*.{subject_of(org, session)}")])
+        await ensure_consumers(connection, CONVERSATIONS, [ConsumerSpec("only", (f"*.*.{subject_of(org, session)}",))])
 
 
 async def test_what_was_not_acknowledged_comes_again_in_order_at_the_next_take(
@@ -262,7 +262,7 @@ async def test_a_consumer_that_is_made_anew_is_taken_again(
 
     async with PullLoop(connection, CONVERSATIONS, consumer, accept):
         await connection.ask(f"CONSUMER.DELETE.{CONVERSATIONS}.{consumer}")
-        spec = ConsumerSpec(consumer, f"*.*.{NOTIFICATIONS}.*.org.{org}.>")
+        spec = ConsumerSpec(consumer, (f"*.*.{NOTIFICATIONS}.*.org.{org}.>",))
         await ensure_consumers(connection, CONVERSATIONS, [spec])
         await store(connection, org, 1)
         await eventually(lambda: seen == [b"0"], within_s=15)
@@ -282,7 +282,7 @@ async def test_large_messages_come_in_portions_all_of_them_and_in_order(
     count, body = 40, b"x" * 500_000
     for number in range(count):
         await publisher.store(f"{DEADLETTERS}.org.{org}.reason.large", b"%d" % number + body)
-    spec = ConsumerSpec(f"large-{org}", f"{DEADLETTERS}.org.{org}.>")
+    spec = ConsumerSpec(f"large-{org}", (f"{DEADLETTERS}.org.{org}.>",))
     await ensure_consumers(connection, DEADLETTER_STREAM, (spec,))
     seen: list[int] = []
     takes: list[int] = []

@@ -70,7 +70,7 @@ async def test_what_differs_on_the_server_is_put_right(connection: Connection) -
 
 
 async def test_what_an_earlier_version_had_is_removed(connection: Connection) -> None:
-    await ensure_consumers(connection, TIMER_STREAM, [ConsumerSpec("expiry", f"{TIMERS}.due.>")])
+    await ensure_consumers(connection, TIMER_STREAM, [ConsumerSpec("expiry", (f"{TIMERS}.due.>",))])
     await ensure(connection)
     names = set(await consumers_of(connection, TIMER_STREAM))
     assert "expiry" not in names

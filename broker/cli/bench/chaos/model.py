@@ -80,7 +80,8 @@ class Model:
 
     def _wait(self, event: Event) -> None:
         if not self._offered:
-            self.outcome.letters.append((event.sequence, "unrouted"))
+            if event.kind != "notice":  # news for whoever wants it
+                self.outcome.letters.append((event.sequence, "unrouted"))
         elif len(self._held) >= self._rules.held_max:
             self.outcome.letters.append((event.sequence, "unanswered"))
         else:

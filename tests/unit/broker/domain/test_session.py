@@ -298,7 +298,7 @@ def test_a_set_after_the_deadline_announces_the_end_first_and_arms_anew(session:
 # Without a link.
 
 
-@pytest.mark.parametrize("kind", [Kind.FIRSTMESSAGE, Kind.CONFIGURATION, Kind.NOTICE, Kind.USERDATA])
+@pytest.mark.parametrize("kind", [Kind.FIRSTMESSAGE, Kind.CONFIGURATION, Kind.USERDATA])
 def test_what_nobody_takes_is_set_aside_as_unrouted(session: Session, kind: Kind) -> None:
     (aside,) = session.apply(says(kind))
     assert isinstance(aside, SetAside)
@@ -306,8 +306,8 @@ def test_what_nobody_takes_is_set_aside_as_unrouted(session: Session, kind: Kind
     assert str(kind) in aside.detail
 
 
-@pytest.mark.parametrize("kind", [Kind.INITIALIZE, Kind.ENDED])
-def test_nobody_needs_to_take_the_beginning_or_the_end(session: Session, kind: Kind) -> None:
+@pytest.mark.parametrize("kind", [Kind.INITIALIZE, Kind.ENDED, Kind.NOTICE])
+def test_nobody_needs_to_take_the_beginning_the_end_or_a_notice(session: Session, kind: Kind) -> None:
     assert session.apply(says(kind)) == ()
 
 

@@ -117,7 +117,7 @@ class Witness:
         for effect in effects:
             self._note(effect)
         self._check_link(before, event)
-        if isinstance(event, Says) and event.kind not in (Kind.INITIALIZE, Kind.ENDED):
+        if isinstance(event, Says) and event.kind not in (Kind.INITIALIZE, Kind.ENDED, Kind.NOTICE):
             self.wanting.add(self.sequence)
         self._check_ends()
         return effects

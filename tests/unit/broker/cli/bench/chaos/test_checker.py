@@ -30,7 +30,7 @@ EVENTS = (
     TIMEOUT,
     EXPIRED,
     event(8, 3_200, "message", id="garbage-1"),
-    event(9, 3_300, "notice"),
+    event(9, 3_300, "userdata"),
 )
 RUNS = (
     Run(1, SESSION, 1, "chaos.desk", "take"),

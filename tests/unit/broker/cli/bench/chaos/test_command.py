@@ -16,7 +16,7 @@ from broker.cli.bench.chaos.play import Played
 from broker.cli.bench.chaos.scenarios import SCENARIOS, Scenario
 from broker.cli.main import main
 
-MESSAGE = Event(1, 500, "id", "aaaaaaaa-0000-4000-8000-000000000000", "draftchat", "notice")
+MESSAGE = Event(1, 500, "id", "aaaaaaaa-0000-4000-8000-000000000000", "draftchat", "userdata")
 LETTERLESS = Book((MESSAGE,), (), (), (), read_at_ms=9_000)
 NOTHING = Book((), (), (), (), read_at_ms=9_000)
 

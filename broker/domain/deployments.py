@@ -1,0 +1,98 @@
+"""Versions of answering programs: which one a channel wants, and what became of making it ready.
+
+Channels ask (a pending ``Deployment``, and a ``Follow`` where they want every later version too); the worker
+``programs`` answers in the same records. What answers a channel now is its newest deployment that succeeded.
+Source: specs/webim.md section 2.2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from broker.domain.events import UUID, Label
+from broker.domain.wire import Wire
+
+DEPLOYMENT = "deployment"
+FOLLOW = "follow"
+LOG_CHARACTERS_MAX = 32_768
+
+Status = Literal["pending", "running", "succeeded", "failed"]
+RefKind = Literal["branch", "tag", "commit"]
+
+
+class Deployment(Wire):
+    """Value in bucket PROGRAMS, key ``<org>.deployment.<channel_id>.<id>``.
+
+    ``ref`` is what was asked for, ``kind`` and ``commit`` what it is. ``service`` answers the sessions of this version;
+    None: the program is run by its owner, and the ordinary routes lead to it. ``error`` is a code, ``log`` for people.
+    ``beat_at_ms``: whoever works on it says so again and again; one that falls silent is begun anew by another.
+    """
+
+    id: Label
+    org: UUID
+    channel_id: Label
+    ref: Label
+    status: Status = "pending"
+    kind: RefKind | None = None
+    commit: Label | None = None
+    service: Label | None = None
+    error: Label | None = None
+    log: str = ""
+    asked_at_ms: int
+    ended_at_ms: int | None = None
+    worker: Label | None = None
+    beat_at_ms: int = 0
+
+    @property
+    def is_open(self) -> bool:
+        """Whether its end is still to come."""
+        return self.status in ("pending", "running")
+
+
+class Follow(Wire):
+    """Value in bucket PROGRAMS, key ``<org>.follow.<channel_id>``: deploy whenever this reference moves."""
+
+    org: UUID
+    channel_id: Label
+    ref: Label
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a channel's deployments have got to.
+
+    ``active`` answers new sessions, None: nothing does yet. ``newest`` is the one asked for last, ``is_open`` says that
+    one of them has not ended.
+    """
+
+    active: Deployment | None
+    newest: Deployment | None
+    is_open: bool
+
+    @property
+    def status(self) -> Literal["deploying", "ready", "failed"]:
+        """The channel's status: a later failure leaves it ready, with what answered before."""
+        if self.active is not None:
+            return "ready"
+        return "deploying" if self.newest is None or self.is_open else "failed"
+
+
+def standing_of(deployments: Iterable[Deployment]) -> Standing:
+    """Judge all deployments of one channel, in any order."""
+    found = sorted(deployments, key=lambda one: (one.asked_at_ms, one.id))
+    succeeded = [one for one in found if one.status == "succeeded"]
+    return Standing(
+        succeeded[-1] if succeeded else None, found[-1] if found else None, any(one.is_open for one in found)
+    )
+
+
+def deployment_key(org: str, channel_id: str, deployment_id: str) -> str:
+    """Where a deployment is kept."""
+    return f"{org}.{DEPLOYMENT}.{channel_id}.{deployment_id}"
+
+
+def follow_key(org: str, channel_id: str) -> str:
+    """Where it is kept that a channel follows its reference."""
+    return f"{org}.{FOLLOW}.{channel_id}"

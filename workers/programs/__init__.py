@@ -1,0 +1,1 @@
+"""Programs: makes versions of answering programs ready, and keeps them running."""
