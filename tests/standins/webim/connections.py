@@ -1,0 +1,32 @@
+"""The connections that callers hold to us, so that one can be dropped in the middle of a call."""
+
+from __future__ import annotations
+
+import asyncio
+
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+_OPEN: dict[tuple[str, int], asyncio.Transport] = {}
+
+
+class TrackedProtocol(H11Protocol):
+    """uvicorn's own, and it is remembered which connection is whose: ASGI has no way to break one off."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
+        """Remember it."""
+        super().connection_made(transport)
+        if self.client is not None:
+            _OPEN[self.client] = transport
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget it."""
+        if self.client is not None:
+            _OPEN.pop(self.client, None)
+        super().connection_lost(exc)
+
+
+def drop(client: tuple[str, int]) -> None:
+    """Break a caller's connection off, with nothing said."""
+    transport = _OPEN.get(client)
+    if transport is not None:
+        transport.abort()
