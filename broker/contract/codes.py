@@ -9,6 +9,8 @@ from broker.errors import (
     ActionMissingError,
     BackboneError,
     BodyTooLargeError,
+    ChannelAuthFailedError,
+    ChannelGaveUpError,
     ForbiddenError,
     InvalidBodyError,
     InvalidNameError,
@@ -100,6 +102,12 @@ CODES: tuple[Code, ...] = (
     _of(RunAbandonedError, "Look for what ends or blocks the process; then redrive.", as_error=False),
     _of(NoConversationError, "The action names the session that it speaks to.", as_error=False),
     _of(UnencodableBodyError, "A stub sends and keeps text, numbers, lists and maps.", as_error=False),
+    _of(ChannelGaveUpError, "See that the outside system answers again; then redrive.", as_error=False),
+    _of(
+        ChannelAuthFailedError,
+        "Give the channel the token that the outside system issued; then redrive.",
+        as_error=False,
+    ),
     Code(
         "worker_fault",
         "The worker has a fault of its own; the detail names its kind.",

@@ -30,8 +30,17 @@ from broker.errors.bus import (
     TopologyError,
 )
 from broker.errors.channels import (
+    AddressRefusedError,
+    ChannelAnswerError,
+    ChannelAuthFailedError,
+    ChannelAwayError,
     ChannelError,
+    ChannelGaveUpError,
+    ChannelRejectedError,
+    ChannelSilentError,
     ChannelThrottledError,
+    ChannelUnreachableError,
+    ChatGoneError,
 )
 from broker.errors.conversations import (
     ForbiddenError,
@@ -83,12 +92,21 @@ from broker.errors.services import (
 
 __all__ = [
     "ActionMissingError",
+    "AddressRefusedError",
     "BackboneError",
     "BodyError",
     "BodyTooLargeError",
     "BusError",
+    "ChannelAnswerError",
+    "ChannelAuthFailedError",
+    "ChannelAwayError",
     "ChannelError",
+    "ChannelGaveUpError",
+    "ChannelRejectedError",
+    "ChannelSilentError",
     "ChannelThrottledError",
+    "ChannelUnreachableError",
+    "ChatGoneError",
     "CommandRefusedError",
     "ConflictError",
     "DataFolderTakenError",
