@@ -21,6 +21,7 @@ from broker.errors import (
     NoSenderError,
     NotEmittableError,
     NotFoundError,
+    QueriesUnansweredError,
     RunAbandonedError,
     RunTimedOutError,
     StreamFullError,
@@ -97,6 +98,9 @@ CODES: tuple[Code, ...] = (
     _of(StreamFullError, "Publish again later; whoever runs the server makes room.", as_reason=False),
     _of(UnknownStubError, "Create the stub in its service, or remove what still names it.", as_error=False),
     _of(ActionMissingError, "Give the stub's context that action, in that state.", as_error=False),
+    _of(
+        QueriesUnansweredError, "The program gets a function with `@dialogs.on_query()`; then redrive.", as_error=False
+    ),
     _of(StubClosedError, "Registrations and links go with their stub: name one that is open."),
     _of(RunTimedOutError, "Make the action quicker, or allow it more time; then redrive.", as_error=False),
     _of(RunAbandonedError, "Look for what ends or blocks the process; then redrive.", as_error=False),

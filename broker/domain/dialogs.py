@@ -26,6 +26,9 @@ NO_OPERATORS = "noLivechatOperatorsOnline"
 DIALOG_MESSAGE = "operatorDialog"
 """Ours: one message of the dialog that an operator had with the visitor, collected afterwards."""
 
+NEWS = frozenset((LIVECHAT_STARTED, LIVECHAT_FINISHED, NO_OPERATORS, DIALOG_MESSAGE))
+"""Events that tell a program what became of its chat: nobody waits for an answer, though one may be given."""
+
 
 class Pressed(Wire):
     """A pressed button."""
@@ -74,6 +77,9 @@ class DialogResponse(Wire):
     """The whole answer to one question; replies are shown in their order, then the first action is carried out.
 
     Replies and actions are read one by one by the adapter, so that one it does not know does not spoil the others.
+    ``newSessionStarted``: the program has forgotten what it knew and took this question as the first of a new session;
+    the conversation, its session uuid and its link stay, since what the program has learnt since lies with its stub.
+    ``endSession``: the conversation ends after this answer, and the chat's next message begins another.
     """
 
     question_id: Label | None = None

@@ -65,6 +65,18 @@ class ActionMissingError(BackboneError):
         super().__init__(f"stub {stub} has no action {action!r} in context {context!r} and state {state!r}")
 
 
+class QueriesUnansweredError(BackboneError):
+    """A service with dialogs has nothing to answer queries with."""
+
+    code = "queries_unanswered"
+
+    def __init__(self, service: str) -> None:
+        super().__init__(
+            f"service {service} has dialogs, but no function that answers queries: decorate one with "
+            "@dialogs.on_query()"
+        )
+
+
 class RunTimedOutError(BackboneError):
     """An action did not finish within its time limit, time and again."""
 

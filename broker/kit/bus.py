@@ -42,7 +42,8 @@ class ServiceBus:
 
     async def save(self, stub: Stub, record: StubRecord, *, revision: int) -> int:
         """Keep the record, and its new revision, if nobody else wrote it since; ConflictError if somebody did."""
-        return await self._stubs.write(stub_key(self.org, stub.ref), encode(dump(record)), revision=revision)
+        key = stub_key(self.org, stub.ref)
+        return await self._stubs.write(key, encode(dump(record)), revision=revision, ttl_s=record.kept_s)
 
     async def create(self, stub: Stub, record: StubRecord) -> None:
         """Keep a new stub's record; one that is there already stays as it is."""

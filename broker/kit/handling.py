@@ -16,7 +16,7 @@ from broker.domain.deliveries import is_inbox
 from broker.domain.events import Delivery as DeliveryBody
 from broker.domain.grammar import parse_conversation_prefix, parse_subject
 from broker.domain.ids import Stub
-from broker.domain.subjects import DeliverySubject
+from broker.domain.subjects import Conversation, DeliverySubject
 from broker.domain.wire import validate
 from broker.errors import (
     ActionMissingError,
@@ -81,8 +81,13 @@ class HandleRun:
 
         Behind a stub that stands still it may come again, and by then its letter may be redriven.
         """
-        stub = _subject_of(original).stub
-        record, revision = await self._bus.load(stub)
+        subject = _subject_of(original)
+        stub = subject.stub
+        try:
+            conversation = _conversation_of(original, subject)
+        except InvalidSubjectError:
+            conversation = None
+        record, revision = await self._load(stub, conversation, original)
         if record is not None and record.last_sequence < original.sequence:
             record = record.model_copy(update={"last_sequence": original.sequence})
             await self._bus.save(stub, record, revision=revision)
@@ -91,7 +96,7 @@ class HandleRun:
     async def _handle(self, stub: Stub, cause: Cause, original: Original) -> None:
         if original.sequence <= self._ended.get(stub.ref, 0):
             return
-        record, revision = await self._bus.load(stub)
+        record, revision = await self._load(stub, cause.conversation, original)
         if record is None:
             raise UnknownStubError(str(stub))
         if original.sequence <= record.last_sequence:
@@ -109,6 +114,18 @@ class HandleRun:
             await self._bus.save(stub, kept, revision=begun.revision)
         self._remember(stub, original.sequence)
         log.info("run_finished", stubref=str(stub), action=cause.action, sequence=original.sequence)
+
+    async def _load(
+        self, stub: Stub, conversation: Conversation | None, original: Original
+    ) -> tuple[StubRecord | None, int]:
+        """The stub's record, and the revision that a save must name.
+
+        One that is made on demand is first stored by the run's own save, so of two that make it one is refused.
+        """
+        record, revision = await self._bus.load(stub)
+        if record is None and conversation is not None:
+            record = self._service.demanded(stub.ref, conversation, at_ms=original.stored_at_ms)
+        return record, revision
 
     def _remember(self, stub: Stub, sequence: int) -> None:
         """Behind a stub that stands still, all that others have done comes again at a take: it costs no look-up."""
@@ -173,14 +190,20 @@ def _subject_of(original: Original) -> DeliverySubject:
     return subject
 
 
-def _read(original: Original) -> tuple[DeliverySubject, Cause]:
-    """The run that a stored message asks for."""
-    subject = _subject_of(original)
-    post = validate(DeliveryBody, decode(original.data), what="run").stubpost
+def _conversation_of(original: Original, subject: DeliverySubject) -> Conversation | None:
+    """The conversation that the run is about, None if it is about none."""
     prefix = original.headers.get(names.CONVERSATION)
     conversation = None if prefix is None else parse_conversation_prefix(prefix)
     if conversation is not None and conversation.path.org != subject.org:
         raise InvalidSubjectError(prefix or "", problem=f"a run of org {subject.org} cannot be about it")
+    return conversation
+
+
+def _read(original: Original) -> tuple[DeliverySubject, Cause]:
+    """The run that a stored message asks for."""
+    subject = _subject_of(original)
+    post = validate(DeliveryBody, decode(original.data), what="run").stubpost
+    conversation = _conversation_of(original, subject)
     # Ids begin with something that an outsider cannot guess, so nobody can have them taken for duplicates.
     secret = subject.stub.ref if conversation is None else conversation.session
     cause = Cause(

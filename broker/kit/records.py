@@ -22,7 +22,8 @@ class StubRecord(Wire):
 
     ``data`` holds what the stub knows; each run's data is laid over it. ``last_sequence`` is the last run applied.
     ``conversation`` is the prefix of the conversation that the stub heard of last. ``begun_sequence`` is a run that
-    was begun ``begun_count`` times, by one process after another, and is not finished yet.
+    was begun ``begun_count`` times, by one process after another, and is not finished yet. ``kept_s``: the record
+    expires so many seconds after it was written last; None: never.
     """
 
     stubref: StubName
@@ -36,6 +37,7 @@ class StubRecord(Wire):
     closed: bool = False
     begun_sequence: int = 0
     begun_count: int = 0
+    kept_s: int | None = None
 
     @property
     def heard_of(self) -> Conversation | None:

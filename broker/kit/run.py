@@ -238,6 +238,14 @@ class Run:
         await asyncio.gather(*self._acks)
         if self._is_closing:
             await self._bus.command("stubclose", {"stub": str(self.stub)}, sender=self.stub)
+        return self.kept()
+
+    def kept(self) -> StubRecord:
+        """The record as it would be kept if the run ended now.
+
+        Raises:
+            BodyError: as finish() does; asked before anything is published, the run has no half effect.
+        """
         conversation = self.conversation
         kept: Body = {
             **dump(self._record),

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from broker.domain.deliveries import default_feedback_action
 from broker.domain.events import TIMEOUT_HOURS_DEFAULT
-from broker.domain.ids import ActionName, Branch, Stub, action_name, service_name, stubref
+from broker.domain.ids import ActionName, Branch, Stub, Stubref, action_name, service_name, stubref
 from broker.domain.subjects import Conversation
 from broker.errors import UnknownStubError
 from broker.kit.bus import ServiceBus
@@ -30,6 +30,15 @@ class _Offered:
         return self.states is None or state in self.states
 
 
+@dataclass(frozen=True, slots=True)
+class OnDemand:
+    """Stubs that others name before they are made: their references begin with ``prefix``; see StubRecord."""
+
+    prefix: str
+    context: str
+    kept_s: int | None = None
+
+
 class Service:
     """Collects a program's actions; ``broker.kit.main.serve()`` runs it.
 
@@ -45,6 +54,8 @@ class Service:
         self.link_hours = link_hours
         self._actions: dict[tuple[str, ActionName], list[_Offered]] = {}
         self._starts: dict[str, Action] = {}
+        self._on_demand: dict[str, OnDemand] = {}
+        self._checks: list[Callable[[], object]] = []
 
     def action(
         self, name: str, *, context: str = "default", states: Iterable[str] | None = None
@@ -71,8 +82,36 @@ class Service:
 
         return register
 
+    def make_on_demand(self, stubs: OnDemand) -> None:
+        """Make such a stub when the first run about a conversation comes for it."""
+        self._on_demand[stubs.prefix] = stubs
+
+    def check_at_start(self, check: Callable[[], object]) -> None:
+        """Do not start where the check raises."""
+        self._checks.append(check)
+
+    def demanded(self, ref: Stubref, conversation: Conversation, *, at_ms: int) -> StubRecord | None:
+        """The record that a stub begins with which is made on demand; None if it is none of these."""
+        found = next((one for prefix, one in self._on_demand.items() if ref.startswith(prefix)), None)
+        if found is None:
+            return None
+        return StubRecord(
+            stubref=ref,
+            context=found.context,
+            branch=self.branch,
+            created_at_ms=at_ms,
+            conversation=conversation.prefix,
+            kept_s=found.kept_s,
+        )
+
     async def start(self, bus: ServiceBus) -> None:
-        """Make the long-lived stubs, at the first start, and run what is to run at each start."""
+        """Make the long-lived stubs, at the first start, and run what is to run at each start.
+
+        Raises:
+            BackboneError: a check of the program's own parts has failed, or the bus did.
+        """
+        for check in self._checks:
+            check()
         for context, function in self._starts.items():
             stub = Stub(self.name, stubref(f"{context}-{self.branch}"))
             now_ms = time.time_ns() // 1_000_000

@@ -48,8 +48,9 @@ def test_the_table_of_settings_is_the_settings() -> None:
     assert found == _rows()
 
 
-def test_the_program_shown_is_the_demo_program() -> None:
-    program = (ROOT / "workers" / "demo" / "program.py").read_text(encoding="utf-8").rstrip()
+@pytest.mark.parametrize("name", ["program.py", "shop.py"])
+def test_the_programs_shown_are_those_of_the_demo(name: str) -> None:
+    program = (ROOT / "workers" / "demo" / name).read_text(encoding="utf-8").rstrip()
     assert f"```python\n{program}\n```" in README
     assert len(program.splitlines()) <= 36
 
