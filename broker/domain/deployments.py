@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import StringConstraints
 
 from broker.domain.events import UUID, Label
 from broker.domain.wire import Wire
@@ -20,6 +22,8 @@ LOG_CHARACTERS_MAX = 32_768
 
 Status = Literal["pending", "running", "succeeded", "failed"]
 RefKind = Literal["branch", "tag", "commit"]
+Ref = Annotated[str, StringConstraints(min_length=1, max_length=255)]
+"""What a version is asked for by: a branch, a tag or a commit; git has longer names than our labels are."""
 
 
 class Deployment(Wire):
@@ -33,7 +37,7 @@ class Deployment(Wire):
     id: Label
     org: UUID
     channel_id: Label
-    ref: Label
+    ref: Ref
     status: Status = "pending"
     kind: RefKind | None = None
     commit: Label | None = None
@@ -56,7 +60,7 @@ class Follow(Wire):
 
     org: UUID
     channel_id: Label
-    ref: Label
+    ref: Ref
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,14 @@
 A folder, not one file: the catalogue is longer than a file should be, and each group is one idea.
 """
 
+from broker.errors.administration import (
+    DeploymentInProgressError,
+    InvalidChannelError,
+    TooManyChannelsError,
+    UnknownChannelError,
+    UnknownDeploymentError,
+    UnsupportedMediaTypeError,
+)
 from broker.errors.bodies import (
     BodyError,
     BodyTooLargeError,
@@ -112,12 +120,14 @@ __all__ = [
     "ConflictError",
     "DataFolderTakenError",
     "DataFolderUnusableError",
+    "DeploymentInProgressError",
     "EventGoneError",
     "EventNotFoundError",
     "ForbiddenError",
     "GrammarError",
     "InFlightError",
     "InvalidBodyError",
+    "InvalidChannelError",
     "InvalidNameError",
     "InvalidPatternError",
     "InvalidSubjectError",
@@ -152,13 +162,17 @@ __all__ = [
     "SettingsError",
     "StreamFullError",
     "StubClosedError",
+    "TooManyChannelsError",
     "TooManyRegistrationsError",
     "TopologyError",
     "UndecodableBodyError",
     "UnencodableBodyError",
+    "UnknownChannelError",
     "UnknownChatError",
+    "UnknownDeploymentError",
     "UnknownSessionError",
     "UnknownStubError",
     "UnknownWorkerError",
+    "UnsupportedMediaTypeError",
     "shorten",
 ]

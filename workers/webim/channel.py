@@ -9,6 +9,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from broker.domain.deployments import Ref
 from broker.domain.events import UUID, Label
 from broker.domain.ids import ChannelName, OrgId, chat_name
 from broker.domain.subjects import ChatPath
@@ -28,7 +29,7 @@ class ChannelSettings(Wire):
     email: str | None = None
     password: str | None = None
     domain: Label
-    branch: Label = "master"
+    branch: Ref = "master"
     deployment: Literal["automatic", "manual"] = "automatic"
     bot_api_token: str | None = None
     api_version: Literal["auto", "1", "2"] = "auto"
@@ -47,7 +48,8 @@ class Channel(Wire):
     """One channel of an org; ``id`` is ours (``ch`` and letters and digits), ``access_token`` opens its endpoint.
 
     ``alarm``: a code that an administrator must look at, such as ``webim_auth_failed``. ``log_alarm``: the same of the
-    admin login, ``auth_failed``: then no dialogs are collected.
+    admin login, ``auth_failed``: then no dialogs are collected. ``removing``: it is gone for everybody, and is kept
+    until what it has in other buckets is gone as well.
     """
 
     id: Label
@@ -57,6 +59,7 @@ class Channel(Wire):
     created_at_ms: int
     alarm: str | None = None
     log_alarm: str | None = None
+    removing: bool = False
 
     @property
     def path(self) -> ChatPath:

@@ -13,12 +13,13 @@ import structlog
 from broker.codec import decode
 from broker.domain.deployments import DEPLOYMENT, Deployment, Standing, standing_of
 from broker.domain.subjects import ChatPath
-from broker.domain.wire import validate
+from broker.domain.wire import Body, validate
 from broker.errors import BackboneError
 from broker.transport.connection import Connection
 from broker.transport.records import Records
 from broker.transport.tables import Table
 from workers.webim.channel import Channel, OrgChannels
+from workers.webim.channel_store import ChannelStore, replaced, with_id
 
 log = structlog.get_logger()
 
@@ -27,9 +28,11 @@ class Channels:
     """Look-ups without a round trip; a change is seen some milliseconds after it was made."""
 
     def __init__(self, connection: Connection, *, channels: Records, programs: Records) -> None:
+        self._store = ChannelStore(channels)
         self.stored = Table(connection, channels, on_change=self._channels_changed, pattern="*.webim")
         self.deployments = Table(connection, programs, on_change=self._deployment_changed, pattern=f"*.{DEPLOYMENT}.>")
         self._of_org: dict[str, tuple[Channel, ...]] = {}
+        self._removing: dict[str, tuple[Channel, ...]] = {}
         self._by_token: dict[str, Channel] = {}
         self._by_path: dict[ChatPath, Channel] = {}
         self._deployed: dict[str, dict[str, Deployment]] = {}
@@ -64,6 +67,36 @@ class Channels:
         """Which version answers the channel's new sessions, and what was asked for last."""
         return standing_of(self._deployed.get(channel.id, {}).values())
 
+    def everything(self) -> tuple[Channel, ...]:
+        """Every channel of every org."""
+        return tuple(self._by_path.values())
+
+    def removing(self) -> tuple[Channel, ...]:
+        """Those whose removal was begun and is not over."""
+        return tuple(channel for channels in self._removing.values() for channel in channels)
+
+    async def set_alarm(self, channel: Channel, code: str | None) -> None:
+        """Raise an alarm that an administrator sees (``webim_auth_failed``), or clear it; told once, not each time."""
+        if (now := self.by_path(channel.path)) is not None and now.alarm != code:
+            await self._update(channel, {"alarm": code})
+
+    async def set_log_alarm(self, channel: Channel, code: str | None) -> None:
+        """The same of the admin login: while it is set, no dialogs are collected."""
+        if (now := self.by_path(channel.path)) is not None and now.log_alarm != code:
+            await self._update(channel, {"log_alarm": code})
+
+    async def _update(self, channel: Channel, changes: Body) -> None:
+        """What the alarm is about may have been mended meanwhile: it belongs to the settings that it was met with."""
+
+        def change(channels: OrgChannels) -> OrgChannels:
+            found = with_id(channels, channel.id)
+            if found is None or found.settings != channel.settings:
+                return channels
+            return replaced(channels, found.model_copy(update=changes))
+
+        await self._store.change(channel.org, change)
+        log.info("channel_alarm_set", channel_id=channel.id, **changes)
+
     def _channels_changed(self, key: str, value: bytes | None) -> None:
         org = key.partition(".")[0]
         try:
@@ -71,7 +104,8 @@ class Channels:
         except BackboneError as error:
             log.error("channels_refused", org=org, error_code=error.code)
             return
-        self._of_org[org] = tuple(found.channels)
+        self._of_org[org] = tuple(channel for channel in found.channels if not channel.removing)
+        self._removing[org] = tuple(channel for channel in found.channels if channel.removing)
         everything = [channel for channels in self._of_org.values() for channel in channels]
         self._by_token = {_digest(channel.access_token): channel for channel in everything}
         self._by_path = {channel.path: channel for channel in everything}

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
+from pydantic_core import PydanticCustomError
 
 from broker.runtime.settings import Settings
+from workers.webim.channel_access import AdminTokens
 
 
 class WebimSettings(Settings):
@@ -24,3 +26,17 @@ class WebimSettings(Settings):
     admin_tokens: SecretStr = Field(
         SecretStr(""), description="Who may manage channels by HTTP: <org>=<token>, comma-separated; empty: nobody."
     )
+
+    @field_validator("admin_tokens")
+    @classmethod
+    def _check_admin_tokens(cls, value: SecretStr) -> SecretStr:
+        try:
+            AdminTokens.parse(value.get_secret_value())
+        except ValueError as error:
+            raise PydanticCustomError("admin_tokens", "{problem}", {"problem": str(error)}) from None
+        return value
+
+    @property
+    def administrators(self) -> AdminTokens:
+        """Who may manage channels by HTTP."""
+        return AdminTokens.parse(self.admin_tokens.get_secret_value())
