@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from broker.cli.dialog_facts import answer_facts, question_facts, run_question
 from broker.codec import to_json
 from broker.domain import headers as names
 from broker.domain.channels import platform_of
@@ -51,9 +52,9 @@ def conversation_facts(subject: ConversationSubject, body: Body, headers: Header
 
 
 def run_facts(body: Body) -> str:
-    """What a run hands to a stub: its message, else the names of its data."""
+    """What a run hands to a stub: its message, else the event of its question, else the names of its data."""
     post = validate(Delivery, body, what="run").stubpost
-    return post.message or ", ".join(post.data)
+    return post.message or run_question(post.data) or ", ".join(post.data)
 
 
 def dead_letter_facts(body: Body) -> str:
@@ -77,6 +78,7 @@ def _visitor(channel: ChannelName, body: Body) -> str:
         parts.append("files " + ", ".join(file.originalname for file in content.attachments))
     if content.control_event is not None:
         parts.append("control " + to_json(content.control_event))
+    parts += question_facts(channel, payload)
     if not parts:
         plain = {name for name in payload if name.endswith(("_configuration", "_meta_data"))} | {"sessionuuid"}
         rest = {name: value for name, value in payload.items() if name not in plain}
@@ -104,7 +106,7 @@ def _notification(channel: ChannelName, body: Body) -> str:
         parts.append("control " + to_json(content.control_event))
     if content.client_configuration is not None:
         parts.append("settings " + ", ".join(content.client_configuration))
-    return " ".join(parts)
+    return "  ".join([*([" ".join(parts)] if parts else []), *answer_facts(channel, body["platforms"][channel])])
 
 
 def _wish(wish: StubSession | None) -> list[str]:

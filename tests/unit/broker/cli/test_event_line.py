@@ -87,6 +87,104 @@ def test_the_salient_facts_of_an_event(tail: str, body: dict[str, Any], expected
     assert line(f"{TALK}.{tail}", body).facts() == expected
 
 
+WEBIM = TALK.replace("webchat", "webim").replace("draftshop", "livech1")
+REQUEST = {
+    "channel_id": "ch1",
+    "channel_type": "webim",
+    "conversation_id": "1",
+    "client_id": "1",
+    "session_id": SESSION,
+    "question_id": "q1",
+    "received_at": "2024-01-01T00:00:00Z",
+    "raw_request": {"long": "and of no use on a line"},
+}
+
+
+def asked(text: str | None = None, **members: Any) -> dict[str, Any]:
+    said = {} if text is None else {"webim_message": {"type": "text", "value": text}}
+    return {"heimdall": {"webim": {"sessionuuid": SESSION, "webim_request": {**REQUEST, **members}, **said}}}
+
+
+def answered(**members: Any) -> dict[str, Any]:
+    return {"platforms": {"webim": {"sessionuuid": SESSION, "webim_response": {"question_id": "q1", **members}}}}
+
+
+@pytest.mark.parametrize(
+    ("tail", "body", "expected"),
+    [
+        pytest.param(
+            "webimmessagetype.firstmessage",
+            asked("hei", query="hei", new_session=True),
+            "hei  [new session]",
+            id="a query is shown once",
+        ),
+        pytest.param(
+            "webimmessagetype.message",
+            asked("Delivery", query="Delivery", data={"chatId": "1", "button": {"id": "b1", "text": "Delivery"}}),
+            "Delivery  [button b1]",
+            id="a pressed button",
+        ),
+        pytest.param(
+            "webimmessagetype.notice",
+            asked(event="newChatStarted", event_data={"long": "as well"}, new_session=True),
+            "event newChatStarted  [new session]",
+            id="the first event, without the channel's request",
+        ),
+        pytest.param(
+            "webimmessagetype.notice",
+            asked(event="livechatStarted", event_data={"target": "department", "id": "sales"}),
+            'event livechatStarted  {"target":"department","id":"sales"}',
+            id="news, with what they tell",
+        ),
+        pytest.param(
+            "webimmessagetype.message",
+            asked(event="fileEvent", data={"chatId": "1", "files": [{"name": "a.png"}, {"name": "b.txt"}]}),
+            "event fileEvent  files a.png, b.txt",
+            id="files by name",
+        ),
+        pytest.param(
+            "notification",
+            answered(
+                replies=[
+                    {"type": "text", "text": "hei"},
+                    {"type": "buttons", "buttons": [[{"text": "Yes"}, {"text": "No"}], {"text": "Perhaps"}]},
+                    {"type": "image", "imageUrl": "https://a.example.org/b.png"},
+                    {"type": 7},
+                ],
+                actions=[{"type": "redirect_to_department", "department_key": "sales"}, {"type": "close_chat"}],
+                newSessionStarted=True,
+                endSession=True,
+            ),
+            "hei  [buttons Yes, No, Perhaps]  [image https://a.example.org/b.png]  [?]"
+            "  [redirect_to_department sales]  [close_chat]  [new session]  [ends the session]",
+            id="everything that an answer may hold",
+        ),
+        pytest.param("notification", answered(), "(no replies)", id="an answer with nothing in it"),
+        pytest.param(
+            "notification",
+            {"platforms": {"webim": {"sessionuuid": SESSION, "webim_message": TEXT}}},
+            "hei",
+            id="a plain message is an answer as well",
+        ),
+    ],
+)
+def test_questions_and_answers_are_shown_in_few_words(tail: str, body: dict[str, Any], expected: str) -> None:
+    assert line(f"{WEBIM}.{tail}", body).facts() == expected
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param({"_incoming_webim_data": asked(event="fileEvent")["heimdall"]["webim"]}, id="by the link"),
+        pytest.param(asked(event="fileEvent"), id="by a registration"),
+    ],
+)
+def test_a_run_with_an_event_names_it(data: dict[str, Any]) -> None:
+    subject = f"stubber.systems.stubs.org.{ORG}.service.shop.stubref.chat-1.action._update_from_webim"
+    shown = line(subject, {"stubpost": {"message": "", "data": data}})
+    assert shown.facts() == "shop.chat-1 _update_from_webim  event fileEvent"
+
+
 def test_an_initialize_tells_its_session_from_the_body() -> None:
     shown = line(f"{CHAT}.webchatmessagetype.initialize", visitor())
     assert (shown.kind, shown.session, shown.facts()) == ("initialize", SESSION, f"draftshop of {ORG}")
