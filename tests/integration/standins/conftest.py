@@ -10,7 +10,7 @@ from typing import Any
 import httpx2
 import pytest_asyncio
 
-from tests.standins.webim_control import Webim
+from tests.standins.webim_control import NO_TLS, Webim
 from tests.standins.webim_fixtures import webim, webim_url
 
 __all__ = ["webim", "webim_url"]
@@ -95,7 +95,7 @@ def _http(status: int, body: Any) -> bytes:
 @pytest_asyncio.fixture
 async def bot(webim: Webim) -> AsyncIterator[Bot]:
     """A bot that the stand-in knows, v2."""
-    async with httpx2.AsyncClient(trust_env=False) as client:
+    async with httpx2.AsyncClient(trust_env=False, verify=NO_TLS) as client:
         made = Bot(webim.url, client)
         async with await asyncio.start_server(made.serve, "127.0.0.1", 0) as server:
             made.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/bot"

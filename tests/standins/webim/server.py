@@ -8,6 +8,7 @@ import json
 import os
 import signal
 import socket
+import ssl
 import sys
 from collections.abc import Iterator
 
@@ -22,6 +23,8 @@ from tests.standins.webim.faults import Faults, recorded
 from tests.standins.webim.world import World
 
 GRACE_S = 1
+NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+"""Bots are on loopback; reading the usual certificates takes longer than a test."""
 NO_KEPT_CONNECTIONS = httpx2.Limits(max_connections=None, max_keepalive_connections=0)
 """A connection to a bot that was killed would make the next delivery fail for no reason of the bot's."""
 
@@ -40,12 +43,13 @@ async def serve(port: int, *, with_stdin: bool) -> None:
 
     ``with_stdin``: also until stdin ends, so that it never outlives whoever started it.
     """
-    listener = socket.socket()
+    # The protocol by name: asyncio turns Nagle off only for sockets that say what they are, and that is 40 ms a call.
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind(("127.0.0.1", port))
     world, faults = World(port=listener.getsockname()[1]), Faults()
     # No default timeout of the client's: the configuration has one for each delivery.
-    async with httpx2.AsyncClient(trust_env=False, timeout=None, limits=NO_KEPT_CONNECTIONS) as client:
+    async with httpx2.AsyncClient(trust_env=False, timeout=None, limits=NO_KEPT_CONNECTIONS, verify=NO_TLS) as client:
         courier = Courier(world, client)
         server = Server(_configuration(world, faults, courier))
         _end_on_signals(server)
