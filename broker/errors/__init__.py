@@ -39,6 +39,7 @@ from broker.errors.bus import (
 )
 from broker.errors.channels import (
     AddressRefusedError,
+    CallRefusedError,
     ChannelAnswerError,
     ChannelAuthFailedError,
     ChannelAwayError,
@@ -106,6 +107,7 @@ __all__ = [
     "BodyError",
     "BodyTooLargeError",
     "BusError",
+    "CallRefusedError",
     "ChannelAnswerError",
     "ChannelAuthFailedError",
     "ChannelAwayError",

@@ -22,6 +22,16 @@ class ChannelError(BackboneError):
         super().__init__(f"{channel} failed: {problem}")
 
 
+class CallRefusedError(BackboneError):
+    """What a channel sent is not taken; ``code`` is the word that it is told, and decides about the status."""
+
+    code = "call_refused"
+
+    def __init__(self, code: str, problem: str) -> None:
+        super().__init__(problem)
+        self.code = code
+
+
 class ChannelThrottledError(ChannelError):
     """The channel took nothing and asked us to slow down."""
 

@@ -13,6 +13,7 @@ from workers.demo.__main__ import DemoSettings
 from workers.expiry.__main__ import ExpirySettings
 from workers.linker.__main__ import LinkerSettings
 from workers.webchat.settings import WebchatSettings
+from workers.webim.settings import WebimSettings
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -20,6 +21,7 @@ OWN: dict[str, type[Settings]] = {
     "linker": LinkerSettings,
     "expiry": ExpirySettings,
     "webchat": WebchatSettings,
+    "webim": WebimSettings,
     "demo": DemoSettings,
 }
 

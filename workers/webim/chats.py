@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import hashlib
 import re
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, JsonValue
+from pydantic import BeforeValidator, Field, JsonValue, PlainSerializer
 
 from broker.domain.events import UUID, Label, StubName
 from broker.domain.wire import Wire
@@ -22,6 +22,24 @@ RENEW_PART = 0.1
 """The link outlasts the idle limit by this part of it, and is set anew once as much of it has passed: so it never
 ends before the limit, and a busy chat does not set one with each message."""
 MS_PER_S = 1000
+
+INTEGER_MIN, INTEGER_MAX = -(1 << 63), (1 << 64) - 1
+"""What a record has a form for; a greater number is kept by its digits."""
+DIGITS = "digits"
+
+
+def _as_kept(chat_id: int | str) -> int | str | dict[str, str]:
+    if isinstance(chat_id, int) and not INTEGER_MIN <= chat_id <= INTEGER_MAX:
+        return {DIGITS: str(chat_id)}
+    return chat_id
+
+
+def _from_kept(kept: Any) -> Any:
+    return int(kept[DIGITS]) if isinstance(kept, dict) and isinstance(kept.get(DIGITS), str) else kept
+
+
+ChatId = Annotated[int | str, BeforeValidator(_from_kept), PlainSerializer(_as_kept)]
+"""A chat's id as Webim has it: an integer of any size stays that integer."""
 
 _PLAIN = re.compile(r"[A-Za-z0-9-]{1,64}")
 
@@ -45,6 +63,7 @@ class Chat(Wire):
 
     ``chat_id`` keeps its JSON type, as Webim wants it back. ``stored``: the session's opening event is in the log;
     until then a repeated call publishes it again, under the same id. ``more``: something else came since.
+    ``spoke``: a message of the visitor's was told. ``record_until_ms``: until then the session's record is kept.
     ``quiet_question``: the newChatStarted whose replies are not shown. ``bot_messages``: how many of ours Webim has
     taken in this chat. ``owner``: the stub that gave the chat to an operator.
     ``answer``: the last v1 answer, for a call that is repeated, and ``answered`` the question it was given to.
@@ -52,7 +71,7 @@ class Chat(Wire):
 
     org: UUID
     channel_id: Label
-    chat_id: int | str
+    chat_id: ChatId
     session: UUID
     state: State = "active"
     reason: CloseReason | None = None
@@ -67,6 +86,8 @@ class Chat(Wire):
     opening_id: Label
     stored: bool = False
     more: bool = False
+    spoke: bool = False
+    record_until_ms: int = 0
     quiet_question: str | None = None
     question: Question | None = None
     answered: str | None = None

@@ -29,15 +29,8 @@ class Conversations:
 
     async def tell(self, channel: Channel, kind: Kind, request: DialogRequest, *, event_id: str) -> Stored:
         """A visitor's event: what the visitor did, with the question for the program."""
-        content: Body = {
-            "sessionuuid": request.session_id,
-            f"{WEBIM}_configuration": {"orguuid": channel.org, "chatname": channel.path.chat},
-            request_member(WEBIM): dump(request),
-        }
-        if request.query is not None:
-            content[f"{WEBIM}_message"] = {"type": "text", "value": request.query}
         conversation = channel.path.conversation(SessionId(request.session_id))
-        return await self._store(conversation, kind, {"heimdall": {WEBIM: content}}, event_id)
+        return await self._store(conversation, kind, visitor_body(channel, request), event_id)
 
     async def link(self, channel: Channel, chat: Chat, stub: str, *, hours: float, event_id: str) -> Stored:
         """Give the conversation to a stub for so long."""
@@ -67,6 +60,18 @@ class Conversations:
     async def _store(self, conversation: Conversation, kind: Kind, body: Body, event_id: str) -> Stored:
         headers = {names.MESSAGE_ID: event_id, names.CONTENT_TYPE: codec.MSGPACK}
         return await self._publisher.store(conversation.subject(kind), codec.encode(body), headers)
+
+
+def visitor_body(channel: Channel, request: DialogRequest) -> Body:
+    """What a visitor did, as an event's body."""
+    content: Body = {
+        "sessionuuid": request.session_id,
+        f"{WEBIM}_configuration": {"orguuid": channel.org, "chatname": channel.path.chat},
+        request_member(WEBIM): dump(request),
+    }
+    if request.query is not None:
+        content[f"{WEBIM}_message"] = {"type": "text", "value": request.query}
+    return {"heimdall": {WEBIM: content}}
 
 
 def _conversation(channel: Channel, chat: Chat) -> Conversation:

@@ -1,0 +1,128 @@
+"""Webim's calls over real HTTP, and what the log holds afterwards: v2."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from tests.integration.webim.conftest import V2, Json, Webim
+
+HELLO: Json = {
+    "event": "new_chat",
+    "chat": {"id": "9401b039-ace3-4619-b884-a24e0aaf7adb"},
+    "visitor": {"id": "51b6d2d74ac24af38cbfbb7cf5529845", "fields": {"name": "John", "phone": "+70000000000"}},
+    "location": {"address": "main"},
+    "messages": [{"kind": "visitor", "text": "Hello"}, {"kind": "visitor", "text": "Could you help me?"}],
+}
+CHAT: str = HELLO["chat"]["id"]
+
+
+async def test_check_14_the_texts_of_a_new_chat_are_one_query_in_a_new_session(webim: Webim) -> None:
+    texts = [{"kind": "visitor", "text": text} for text in "ABC"]
+    answer = await webim.post({**HELLO, "messages": texts})
+    assert (answer.status_code, answer.json()) == (200, {"result": "ok"})
+    [question] = await webim.questions()
+    assert (question["query"], question["new_session"], question.get("event")) == ("A\nB\nC", True, None)
+    assert question["data"]["messages"] == texts
+    assert await webim.kinds() == ["firstmessage"]
+
+
+async def test_the_envelope_tells_what_the_specification_lists(webim: Webim) -> None:
+    await webim.post(HELLO)
+    [event] = await webim.events()
+    question = event.request
+    assert question.pop("question_id") != question["session_id"]
+    assert question.pop("received_at").endswith("Z")
+    assert question == {
+        "channel_id": webim.channel.id,
+        "channel_type": "webim",
+        "branch": "master",
+        "commit": "c0ffee",
+        "conversation_id": CHAT,
+        "client_id": CHAT,
+        "visitor_id": "51b6d2d74ac24af38cbfbb7cf5529845",
+        "session_id": event.session,
+        "new_session": True,
+        "query": "Hello\nCould you help me?",
+        "data": {"chatId": CHAT, "messages": HELLO["messages"], "files": []},
+        "user_from": {"id": "51b6d2d74ac24af38cbfbb7cf5529845", "firstName": "John", "phone": "+70000000000"},
+        "raw_request": HELLO,
+        "api_version": "2",
+    }
+    assert event.body["heimdall"]["webim"]["webim_message"] == {"type": "text", "value": "Hello\nCould you help me?"}
+
+
+@pytest.mark.parametrize(
+    "messages",
+    [
+        pytest.param(..., id="absent"),
+        pytest.param(None, id="null"),
+        pytest.param([], id="empty"),
+        pytest.param([{"kind": "visitor", "text": " \n"}, {"kind": "operator", "text": "Hi"}], id="only blanks"),
+    ],
+)
+async def test_check_16_a_chat_without_words_is_one_event_with_the_whole_call(webim: Webim, messages: object) -> None:
+    body = {key: value for key, value in HELLO.items() if key != "messages"}
+    if messages is not ...:
+        body["messages"] = messages
+    assert (await webim.post(body)).json() == {"result": "ok"}
+    [question] = await webim.questions()
+    assert (question["event"], question.get("query"), question["new_session"]) == ("newChatStarted", None, True)
+    assert question["event_data"] == body == question["raw_request"]
+    assert await webim.kinds() == ["notice"]
+
+
+async def test_the_first_words_after_a_silent_start_are_a_first_message_of_the_same_session(webim: Webim) -> None:
+    await webim.post({"event": "new_chat", "chat": {"id": 7}})
+    await webim.say(7, "hello")
+    await webim.say(7, "again")
+    assert await webim.kinds() == ["notice", "firstmessage", "message"]
+    sessions = {question["session_id"] for question in await webim.questions()}
+    assert len(sessions) == 1
+    assert [question["new_session"] for question in await webim.questions()] == [True, False, False]
+
+
+async def test_check_32_the_same_new_chat_twice_is_one_session_and_one_event(webim: Webim) -> None:
+    answers = [await webim.post(HELLO), await webim.post(HELLO)]
+    assert [answer.json() for answer in answers] == [{"result": "ok"}] * 2
+    assert len(await webim.events()) == 1
+
+
+async def test_check_32_the_same_new_chat_ten_times_at_once_is_one_session_and_one_event(webim: Webim) -> None:
+    answers = await asyncio.gather(*(webim.post(HELLO) for _ in range(10)))
+    assert [answer.json() for answer in answers] == [{"result": "ok"}] * 10
+    assert len(await webim.events()) == 1
+
+
+async def test_a_new_chat_after_other_events_begins_a_new_session_and_ends_the_old_one(webim: Webim) -> None:
+    await webim.post(HELLO)
+    await webim.say(CHAT, "more")
+    await webim.post(HELLO)
+    assert await webim.kinds() == ["firstmessage", "message", "ended", "firstmessage"]
+    first, _, second = await webim.questions()
+    assert first["session_id"] != second["session_id"]
+    assert second["new_session"] is True
+
+
+async def test_check_33_a_message_of_an_unknown_chat_opens_a_session_without_a_visitor(webim: Webim) -> None:
+    assert (await webim.say(42, "anybody?")).json() == {"result": "ok"}
+    [question] = await webim.questions()
+    assert (question["new_session"], question.get("visitor_id"), question["query"]) == (True, None, "anybody?")
+
+
+async def test_check_35_twenty_messages_of_one_chat_keep_their_order(webim: Webim) -> None:
+    await webim.post(HELLO)
+    texts = [str(number) for number in range(20)]
+    calls = []
+    for text in texts:
+        calls.append(asyncio.ensure_future(webim.say(CHAT, text)))
+        await asyncio.sleep(0)
+    await asyncio.gather(*calls)
+    said = [question["query"] for question in await webim.questions()][1:]
+    assert sorted(said) == sorted(texts)
+
+
+async def test_v2_headers_are_taken_from_webim(webim: Webim) -> None:
+    await webim.post(HELLO, headers=V2)
+    assert (await webim.chat(CHAT)).webim_version == "10.5.62"

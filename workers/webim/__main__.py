@@ -1,0 +1,25 @@
+"""Wires the webim worker: ``python -m workers.webim``, or ``heimdall worker webim``."""
+
+from __future__ import annotations
+
+import asyncio
+
+from broker.runtime.backbone import Backbone
+from broker.runtime.main import run_worker
+from broker.runtime.serving import Place, serve
+from workers.webim.edge import build_app
+from workers.webim.parts import open_parts
+from workers.webim.settings import WebimSettings
+
+
+async def work(settings: WebimSettings, backbone: Backbone, stop: asyncio.Event) -> None:
+    """Take Webim's calls and send the answers, until ``stop`` is set."""
+    async with open_parts(settings, backbone) as parts:
+        app = build_app(parts.endpoint, is_ready=lambda: backbone.ready)
+        place = Place(settings.host, settings.port, "HEIMDALL_WEBIM_PORT", served="endpoint_served")
+        backbone.started.set()
+        await serve(app, place, stop)
+
+
+if __name__ == "__main__":
+    run_worker("webim", WebimSettings, work)

@@ -1,0 +1,54 @@
+"""The worker's parts, put together once: what each needs of the others."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+from broker.runtime.backbone import Backbone
+from broker.transport.ensure import ensure_bucket, ensure_consumers
+from broker.transport.topology import CHANNELS, CONVERSATIONS, PROGRAMS, SESSIONS, STUBSESSIONS, adapter_consumers
+from workers.webim.answers import Answers
+from workers.webim.calls import Calls
+from workers.webim.channel import WEBIM
+from workers.webim.channels import Channels
+from workers.webim.chat_store import CHATS, ChatStore
+from workers.webim.conversations import Conversations
+from workers.webim.edge import Endpoint
+from workers.webim.endings import Endings
+from workers.webim.inbound import Inbound
+from workers.webim.sessions import ChatSessions
+from workers.webim.settings import WebimSettings
+from workers.webim.transfer_notes import TransferNotes
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the worker's loops and its web application work with."""
+
+    channels: Channels
+    chats: ChatStore
+    conversations: Conversations
+    endings: Endings
+    endpoint: Endpoint
+
+
+@contextlib.asynccontextmanager
+async def open_parts(settings: WebimSettings, backbone: Backbone) -> AsyncIterator[Parts]:
+    """Bucket and consumers are there, channels are loaded, and the log is followed, until the end of the block."""
+    connection = backbone.connection
+    await ensure_bucket(connection, CHATS, replicas=settings.replicas)
+    await ensure_consumers(connection, CONVERSATIONS, adapter_consumers(WEBIM, settings.partitions))
+    conversations = Conversations(backbone.publisher)
+    chats = ChatStore(backbone.records(CHATS), backbone.records(SESSIONS))
+    endings = Endings(conversations, chats, TransferNotes(backbone.records(CHATS)))
+    sessions = ChatSessions(conversations, backbone.records(SESSIONS), backbone.records(STUBSESSIONS))
+    inbound = Inbound(
+        connection, backbone.dead_letters, conversations, chats, sessions, endings, partitions=settings.partitions
+    )
+    answers = Answers()
+    channels = Channels(connection, channels=backbone.records(CHANNELS), programs=backbone.records(PROGRAMS))
+    async with channels:
+        endpoint = Endpoint(channels, Calls(connection, channels, inbound, answers))
+        yield Parts(channels, chats, conversations, endings, endpoint)
