@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from broker.contract.codes import CODES
+from broker.contract.dialogs import dialog_lines
 from broker.contract.phones import phone_lines
 from broker.contract.row import AREAS, ROLES, Row
 from broker.contract.rows import ROWS
@@ -31,6 +32,7 @@ def _lines() -> Iterator[str]:
             if row.area == area:
                 yield from row_lines(row, shown)
     yield from phone_lines()
+    yield from dialog_lines()
     yield from stream_lines()
     yield from bucket_lines()
     yield from _codes()

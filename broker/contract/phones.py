@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from collections.abc import Iterator
 
 from broker.codec import to_json
-from broker.contract.fields import field_rows
-from broker.contract.notes import note_for
 from broker.contract.row import ORG, STUB
-from broker.contract.sections import table
+from broker.contract.sections import example_lines, field_table
 from broker.domain.ids import ChannelName, ChatName
 from broker.domain.managing import ManagePhoneLink
 from broker.domain.phones import PhoneContent, PhoneNotification, phone_model, phone_session
@@ -65,39 +62,21 @@ def phone_lines() -> Iterator[str]:
         "",
         "What somebody writes, inside `heimdall.<channel>`; a stub finds it as it came, as `_incoming_<channel>_data`:",
         "",
-        *_fields(SAID),
-        *_example(SAYS),
+        *field_table(SAID),
+        *example_lines(SAYS),
         "",
         "`manage_stubsession`, inside `params.<channel>`. `sessionuuid` will do, or `mobile_number`; a command needs",
         "the profile's name beside the number, since no subject tells it:",
         "",
-        *_fields(TASK),
-        *_example(LINKS),
+        *field_table(TASK),
+        *example_lines(LINKS),
         "",
         "A notification, inside `platforms.<channel>` or `platforms.meta_<channel>`; the adapter reads the rest:",
         "",
-        *_fields(NOTIFIED),
+        *field_table(NOTIFIED),
         "",
         "```sh",
         f"heimdall publish {CommandSubject(ORG, 'linkset')} {shlex.quote(to_json(LINKS))}",
         f"heimdall publish {CONVERSATION.subject(Kind.MESSAGE)} {shlex.quote(to_json(SAYS))}",
         "```",
     )
-
-
-def _fields(model: type[Wire]) -> Iterator[str]:
-    rows = [
-        (
-            f"`{field.path}`",
-            field.type,
-            "yes" if field.required else "",
-            f"`{field.default}`" if field.default else "",
-            note_for(field.path) or "",
-        )
-        for field in field_rows(model)
-    ]
-    yield from table(("member", "type", "required", "default", "meaning"), rows)
-
-
-def _example(body: Body) -> Iterator[str]:
-    yield from ("", "```json", json.dumps(body, indent=2), "```")

@@ -10,7 +10,7 @@ from broker.codec import to_json
 from broker.contract.fields import field_rows
 from broker.contract.notes import note_for
 from broker.contract.row import Row
-from broker.domain.wire import Wire
+from broker.domain.wire import Body, Wire
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
@@ -19,6 +19,27 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
     yield f"|{'---|' * len(head)}"
     for row in rows:
         yield f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |"
+
+
+def field_table(model: type[Wire]) -> Iterator[str]:
+    """Every member of a body: type, need, default, meaning."""
+    rows = [
+        (
+            f"`{field.path}`",
+            field.type,
+            "yes" if field.required else "",
+            f"`{field.default}`" if field.default else "",
+            note_for(field.path) or "",
+        )
+        for field in field_rows(model)
+    ]
+    yield from table(("member", "type", "required", "default", "meaning"), rows)
+
+
+def example_lines(body: Body) -> Iterator[str]:
+    """A body as JSON, to read; bytes as the text that they hold, as ``heimdall tap`` shows them."""
+    printable = json.loads(to_json({"body": body}))["body"]
+    yield from ("", "```json", json.dumps(printable, indent=2, ensure_ascii=False), "```")
 
 
 def row_lines(row: Row, shown: dict[type, str]) -> Iterator[str]:
@@ -49,7 +70,7 @@ def _body_lines(row: Row, shown: dict[type, str]) -> Iterator[str]:
         shown[row.model] = row.name
         yield from _fields(row.model, row.inside)
     if row.example is not None:
-        yield from ("", "```json", json.dumps(_printable(row.example), indent=2, ensure_ascii=False), "```")
+        yield from example_lines(row.example)
     if row.reply is not None:
         yield from ("", "Reply:", "")
         if row.reply_model is not None:
@@ -58,33 +79,15 @@ def _body_lines(row: Row, shown: dict[type, str]) -> Iterator[str]:
 
 
 def _fields(model: type[Wire], inside: tuple[str, ...]) -> Iterator[str]:
-    fields = field_rows(model)
-    if not fields:
+    if not field_rows(model):
         yield "- **Body**: an empty object."
         return
     yield f"- **Body**, inside `{'.'.join(inside)}`:" if inside else "- **Body**:"
     yield ""
-    yield from table(
-        ("member", "type", "required", "default", "meaning"),
-        [
-            (
-                f"`{field.path}`",
-                field.type,
-                "yes" if field.required else "",
-                f"`{field.default}`" if field.default else "",
-                note_for(field.path) or "",
-            )
-            for field in fields
-        ],
-    )
+    yield from field_table(model)
 
 
 def _reply_fields(model: type[Wire]) -> Iterator[str]:
     rows = [(f"`{field.path}`", field.type, note_for(field.path) or "") for field in field_rows(model)]
     yield from table(("member", "type", "meaning"), rows)
     yield ""
-
-
-def _printable(body: object) -> object:
-    """Bytes as the text that they hold, as ``heimdall tap`` shows them."""
-    return json.loads(to_json({"body": body}))["body"]

@@ -12,7 +12,7 @@ from types import ModuleType
 import pytest
 
 from broker.codec import decode
-from broker.contract import phones
+from broker.contract import dialogs, phones
 from broker.contract.__main__ import COMMAND, main
 from broker.contract.codes import CODES
 from broker.contract.fields import FieldRow, field_rows
@@ -24,6 +24,7 @@ from broker.contract.sections import shell_lines, table
 from broker.contract.stores import BUCKET_NOTES, STREAM_NOTES
 from broker.contract.tokens import HEADERS, PLACEHOLDERS, Placeholder
 from broker.domain import headers
+from broker.domain.dialogs import request_in, response_in
 from broker.domain.events import DeadLetter, notification_model
 from broker.domain.grammar import parse_conversation, parse_subject
 from broker.domain.ids import ChannelName
@@ -52,6 +53,8 @@ MODELS: list[type[Wire]] = [
     phones.SAID,
     phones.TASK,
     phones.NOTIFIED,
+    dialogs.Asked,
+    dialogs.Answered,
 ]
 
 
@@ -144,6 +147,16 @@ def test_the_workers_read_the_examples_of_a_phone_number() -> None:
     for kind, body in ((Kind.MESSAGE, phones.SAYS), (Kind.SET, phones.LINKS)):
         subject = parse_conversation(phones.CONVERSATION.subject(kind))
         assert read_event(subject, body, STUB).number == phones.NUMBER
+
+
+def test_the_examples_of_a_question_and_its_answer_are_what_programs_and_adapters_read() -> None:
+    asks, answers = dialogs.ASKS["heimdall"]["webim"], dialogs.ANSWERS["platforms"]["webim"]
+    request, response = request_in(dialogs.WEBIM, asks), response_in(dialogs.WEBIM, answers)
+    assert request is not None
+    assert response is not None
+    assert request.question_id == response.question_id
+    for kind, body in ((Kind.NOTICE, dialogs.ASKS), (Kind.NOTIFICATION, dialogs.ANSWERS)):
+        assert read_event(parse_conversation(dialogs.CONVERSATION.subject(kind)), body, STUB)
 
 
 # Names, headers, streams and codes.
