@@ -17,6 +17,7 @@ from broker.domain.subjects import (
     LINK_FACTS,
     VISITOR_KINDS,
     AnySubject,
+    ChannelCommandSubject,
     CommandSubject,
     ConversationSubject,
     DeadLetterSubject,
@@ -55,6 +56,7 @@ _CLASS_OF_KIND: dict[Kind, Class] = {
 _REST: dict[type[AnySubject], tuple[str, Class]] = {
     DeliverySubject: ("run", "run"),
     CommandSubject: ("command", "run"),
+    ChannelCommandSubject: ("command", "run"),
     DueSubject: ("due", "timer"),
     DeadLetterSubject: ("dead letter", "trouble"),
 }

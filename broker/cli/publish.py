@@ -17,7 +17,7 @@ from broker.codec import content_type, to_json
 from broker.domain import headers as names
 from broker.domain.grammar import parse_subject
 from broker.domain.ids import Stub, message_id
-from broker.domain.subjects import AnySubject, CommandSubject, SignalSubject
+from broker.domain.subjects import AnySubject, ChannelCommandSubject, CommandSubject, SignalSubject
 from broker.domain.wire import Body
 from broker.transport.commands import request_command
 from broker.transport.publisher import open_publisher
@@ -65,7 +65,7 @@ async def _send(url: str, parsed: AnySubject, subject: str, data: bytes, headers
     """What came of it: a reply, or where it was stored."""
     async with connected(url) as connection:
         match parsed:
-            case CommandSubject():
+            case CommandSubject() | ChannelCommandSubject():
                 return {"reply": await request_command(connection, parsed, data, headers=headers)}
             case SignalSubject():
                 await connection.publish(subject, data, headers=headers)

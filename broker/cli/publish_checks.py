@@ -25,6 +25,7 @@ from broker.domain.registrations import read_register
 from broker.domain.subjects import (
     LINK_FACTS,
     AnySubject,
+    ChannelCommandSubject,
     CommandSubject,
     ConversationSubject,
     DeadLetterSubject,
@@ -116,6 +117,8 @@ def check_body(subject: AnySubject, body: Body, stub: Stub | None) -> None:
             validate(Delivery, body, what="run")
         case CommandSubject():
             _check_command(subject, body, sender)
+        case ChannelCommandSubject():
+            pass  # the adapter has the rules, and tells every mistake at once
         case SignalSubject() | TimerSubject() | DueSubject() | DeadLetterSubject():
             pass
 

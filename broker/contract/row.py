@@ -22,7 +22,7 @@ ROLES: dict[Role, str] = {
 Stream = Literal["CONVERSATIONS", "DELIVERIES", "TIMERS", "DEADLETTERS", "core NATS", "request and reply"]
 """Where a subject's messages are kept; the last two are kept nowhere."""
 
-Area = Literal["visitor", "stub", "facts", "signals", "runs", "timers", "deadletters", "commands"]
+Area = Literal["visitor", "stub", "facts", "signals", "runs", "timers", "deadletters", "commands", "channels"]
 AREAS: dict[Area, tuple[str, str]] = {
     "visitor": (
         "What a visitor does",
@@ -43,6 +43,14 @@ AREAS: dict[Area, tuple[str, str]] = {
     "commands": (
         "Commands",
         'Ask by request and reply; any linker answers, with a map. A failure is `{"error": {"code", "message"}}`.',
+    ),
+    "channels": (
+        "Commands about channels",
+        (
+            "An org's ways to an outside system, each with settings and secrets of its own. The adapter of the channel "
+            "answers, and does the same by HTTP at `/api/channels`. All that is wrong with a form is told at once: "
+            '`{"error": {"code": "validation", "message", "fields": {<field>: [<code>, ...]}, "hints"}}`.'
+        ),
     ),
 }
 """Title and one sentence for each part of the table."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from broker.contract.backbone_rows import BACKBONE_ROWS
+from broker.contract.channel_rows import CHANNEL_ROWS
 from broker.contract.command_rows import COMMAND_ROWS
 from broker.contract.conversation_rows import CONVERSATION_ROWS
 from broker.contract.row import Row
 from broker.domain.subjects import (
     AnySubject,
+    ChannelCommandSubject,
     CommandSubject,
     ConversationSubject,
     DeadLetterSubject,
@@ -17,8 +19,13 @@ from broker.domain.subjects import (
     TimerSubject,
 )
 
-ROWS: tuple[Row, ...] = (*CONVERSATION_ROWS, *BACKBONE_ROWS, *COMMAND_ROWS)
+ROWS: tuple[Row, ...] = (*CONVERSATION_ROWS, *BACKBONE_ROWS, *COMMAND_ROWS, *CHANNEL_ROWS)
 
+_NAMES: dict[type[AnySubject], str] = {
+    DeliverySubject: "run",
+    DueSubject: "due timer",
+    DeadLetterSubject: "dead letter",
+}
 _BY_NAME = {row.name: row for row in ROWS}
 
 
@@ -29,14 +36,12 @@ def row_of(subject: AnySubject) -> Row:
             name = str(subject.kind)
         case SignalSubject():
             name = subject.signal
-        case DeliverySubject():
-            name = "run"
+        case DeliverySubject() | DueSubject() | DeadLetterSubject():
+            name = _NAMES[type(subject)]
         case TimerSubject():
             name = f"{subject.kind} timer"
-        case DueSubject():
-            name = "due timer"
-        case DeadLetterSubject():
-            name = "dead letter"
         case CommandSubject():
             name = subject.verb
+        case ChannelCommandSubject():
+            name = f"channel.{subject.verb}"
     return _BY_NAME[name]

@@ -5,7 +5,7 @@ Source: specs/webim.md sections 2 and 2.2. An adapter checks a form by its own, 
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Literal
 
 from pydantic import Field, JsonValue
 
@@ -13,8 +13,6 @@ from broker.domain.deployments import LOG_CHARACTERS_MAX, Ref, RefKind, Status
 from broker.domain.events import Label
 from broker.domain.wire import Wire
 
-ChannelVerb = Literal["create", "list", "show", "change", "deploy", "deployment", "deployments", "remove"]
-CHANNEL_VERBS: tuple[ChannelVerb, ...] = get_args(ChannelVerb)
 Deploying = Literal["automatic", "manual"]
 ChannelStatus = Literal["deploying", "ready", "failed"]
 LogCollection = Literal["full", "until_transfer", "auth_failed"]

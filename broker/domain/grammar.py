@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import TypeVar
 
 from broker.domain.ids import (
+    OrgId,
     SessionId,
     Stub,
     action_name,
@@ -20,10 +21,12 @@ from broker.domain.ids import (
     stubref,
 )
 from broker.domain.subjects import (
+    CHANNEL_VERBS,
     ROOT,
     VERBS,
     VISITOR_KINDS,
     AnySubject,
+    ChannelCommandSubject,
     ChatPath,
     CommandSubject,
     Conversation,
@@ -224,13 +227,24 @@ def _dead_letter(tokens: list[str]) -> DeadLetterSubject:
     return DeadLetterSubject(org, reason)
 
 
-def _command(tokens: list[str]) -> CommandSubject:
+def _command(tokens: list[str]) -> CommandSubject | ChannelCommandSubject:
     org = _labelled(tokens, 3, "org", org_id)
+    if tokens[5:6] == ["channel"]:
+        return _channel_command(tokens, org)
     _length(tokens, 6)
     for verb in VERBS:
         if tokens[5] == verb:
             return CommandSubject(org, verb)
     raise InvalidNameError("verb", tokens[5], expected="one of " + ", ".join(VERBS))
+
+
+def _channel_command(tokens: list[str], org: OrgId) -> ChannelCommandSubject:
+    channel = _labelled(tokens, 5, "channel", channel_name)
+    _length(tokens, 8)
+    for verb in CHANNEL_VERBS:
+        if tokens[7] == verb:
+            return ChannelCommandSubject(org, channel, verb)
+    raise InvalidNameError("verb", tokens[7], expected="one of " + ", ".join(CHANNEL_VERBS))
 
 
 def _labelled(tokens: list[str], index: int, label: str, read: Callable[[str], _Value]) -> _Value:

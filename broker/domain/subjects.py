@@ -75,6 +75,9 @@ Verb = Literal[
     "profiles",
 ]
 VERBS: tuple[Verb, ...] = get_args(Verb)
+ChannelVerb = Literal["create", "list", "show", "change", "deploy", "deployment", "deployments", "remove"]
+"""What is asked of an adapter about the channels of an org: its ways to the outside, with settings of their own."""
+CHANNEL_VERBS: tuple[ChannelVerb, ...] = get_args(ChannelVerb)
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +213,18 @@ class CommandSubject:
         return f"{COMMANDS}.org.{self.org}.{self.verb}"
 
 
+@dataclass(frozen=True, slots=True)
+class ChannelCommandSubject:
+    """``stubber.systems.commands.org.<O>.channel.<channel>.<verb>``: answered by that channel's adapter."""
+
+    org: OrgId
+    channel: ChannelName
+    verb: ChannelVerb
+
+    def __str__(self) -> str:
+        return f"{COMMANDS}.org.{self.org}.channel.{self.channel}.{self.verb}"
+
+
 AnySubject = (
     ConversationSubject
     | SignalSubject
@@ -218,6 +233,7 @@ AnySubject = (
     | DueSubject
     | DeadLetterSubject
     | CommandSubject
+    | ChannelCommandSubject
 )
 
 

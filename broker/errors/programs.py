@@ -60,15 +60,15 @@ class ReservedSubjectError(BackboneError):
         super().__init__(f"only {writer} publishes {shorten(subject, 200)!r}: {instead}")
 
 
-class NoLinkerError(BackboneError):
-    """Nobody answers commands."""
+class NoWorkerError(BackboneError):
+    """No process of the worker that answers such commands runs."""
 
-    code = "no_linker"
+    code = "no_worker"
     retryable = True
     is_ours = True
 
-    def __init__(self, verb: str) -> None:
-        super().__init__(f"no linker is there to answer {verb!r}: start one with 'heimdall worker linker'")
+    def __init__(self, verb: str, *, worker: str = "linker") -> None:
+        super().__init__(f"no {worker} is there to answer {verb!r}: start one with 'heimdall worker {worker}'")
 
 
 class ProcessEndedError(BackboneError):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from broker.errors.bus import BusError
 from broker.errors.root import BackboneError
 
@@ -9,14 +11,16 @@ from broker.errors.root import BackboneError
 class CommandRefusedError(BackboneError):
     """The backbone answered a command with an error; ``code`` is the answer's own.
 
-    Where that tells of the bus, the same command may succeed later.
+    Where that tells of the bus, the same command may succeed later. ``fields``: the codes of each wrong field, where a
+    form was refused.
     """
 
     code = "command_refused"
 
-    def __init__(self, verb: str, code: str, message: str) -> None:
+    def __init__(self, verb: str, code: str, message: str, *, fields: Mapping[str, object] | None = None) -> None:
         super().__init__(f"{verb}: {message}")
         self.code = code
+        self.fields = dict(fields or {})
         self.retryable = self.is_ours = code in _passing_codes(BusError)
 
 

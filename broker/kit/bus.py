@@ -100,7 +100,7 @@ class ServiceBus:
 
         Raises:
             CommandRefusedError: it answered with an error, whose code this one carries.
-            NoLinkerError, NoAnswerError: no linker runs, or none answers in time.
+            NoWorkerError, NoAnswerError: no linker runs, or none answers in time.
         """
         said = {**(headers or {}), names.CONTENT_TYPE: MSGPACK}
         if sender is not None:

@@ -1,4 +1,4 @@
-"""Request and reply: serving the command verbs as a NATS micro service, and asking them."""
+"""Request and reply: serving commands as a NATS micro service, and asking them."""
 
 from __future__ import annotations
 
@@ -13,10 +13,19 @@ from nats.micro.service import EndpointConfig, ServiceConfig
 
 from broker.codec import decode
 from broker.domain.grammar import parse_subject
-from broker.domain.subjects import COMMANDS, VERBS, CommandSubject
+from broker.domain.ids import ChannelName
+from broker.domain.subjects import CHANNEL_VERBS, COMMANDS, VERBS, ChannelCommandSubject, CommandSubject
 from broker.domain.wire import Body
-from broker.errors import BusError, CommandRefusedError, NoLinkerError, NoStreamError
+from broker.errors import BusError, CommandRefusedError, NoStreamError, NoWorkerError
 from broker.transport.connection import REQUEST_WAIT_S, Connection
+
+LINKER_VERBS: Mapping[str, str] = {verb: f"{COMMANDS}.org.*.{verb}" for verb in VERBS}
+"""What a linker answers: the name of each endpoint, and the subjects that reach it."""
+
+
+def channel_verbs(channel: ChannelName) -> Mapping[str, str]:
+    """What the adapter of a channel answers, in the same form."""
+    return {verb: f"{COMMANDS}.org.*.channel.{channel}.{verb}" for verb in CHANNEL_VERBS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,15 +47,31 @@ class Command:
         assert isinstance(subject, CommandSubject), self.subject  # noqa: S101 - subscribed by verb
         return subject
 
+    @property
+    def parsed_for_channel(self) -> ChannelCommandSubject:
+        """The same of a command about channels.
+
+        Raises:
+            InvalidSubjectError: the org is no uuid.
+        """
+        subject = parse_subject(self.subject)
+        assert isinstance(subject, ChannelCommandSubject), self.subject  # noqa: S101 - subscribed by verb
+        return subject
+
 
 Answer = Callable[[Command], Awaitable[bytes]]
 
 
 @contextlib.asynccontextmanager
 async def serve_commands(
-    connection: Connection, answer: Answer, *, name: str, version: str = "0.1.0"
+    connection: Connection,
+    answer: Answer,
+    *,
+    name: str,
+    endpoints: Mapping[str, str] = LINKER_VERBS,
+    version: str = "0.1.0",
 ) -> AsyncIterator[None]:
-    """Answer all verbs until the end of the block; several processes share the requests.
+    """Answer all endpoints until the end of the block; several processes share the requests.
 
     ``answer`` turns its own failures into replies: it must not raise.
     """
@@ -58,8 +83,8 @@ async def serve_commands(
         service = await add_service(
             connection.client, ServiceConfig(name=name, version=version, description="Heimdall's commands")
         )
-        for verb in VERBS:
-            await service.add_endpoint(EndpointConfig(name=verb, subject=f"{COMMANDS}.org.*.{verb}", handler=handle))
+        for endpoint, subject in endpoints.items():
+            await service.add_endpoint(EndpointConfig(name=endpoint, subject=subject, handler=handle))
     except NatsError as error:
         raise BusError(f"the commands cannot be served: {error}") from error
     try:
@@ -71,7 +96,7 @@ async def serve_commands(
 
 async def request_command(
     connection: Connection,
-    subject: CommandSubject,
+    subject: CommandSubject | ChannelCommandSubject,
     data: bytes,
     *,
     headers: Mapping[str, str] | None = None,
@@ -80,14 +105,17 @@ async def request_command(
     """Ask one thing; the reply.
 
     Raises:
-        CommandRefusedError: the linker says no, with its own code and words.
-        NoLinkerError: nobody answers commands.
-        NoAnswerError: the linker that took the request did not answer in time.
+        CommandRefusedError: the worker says no, with its own code and words.
+        NoWorkerError: nobody answers such commands.
+        NoAnswerError: the worker that took the request did not answer in time.
     """
     try:
         reply = decode((await connection.request(str(subject), data, headers=headers, wait_s=wait_s)).data)
     except NoStreamError as error:
-        raise NoLinkerError(subject.verb) from error
+        worker = subject.channel if isinstance(subject, ChannelCommandSubject) else "linker"
+        raise NoWorkerError(subject.verb, worker=worker) from error
     if isinstance(problem := reply.get("error"), dict):
-        raise CommandRefusedError(subject.verb, str(problem.get("code")), str(problem.get("message")))
+        fields = problem.get("fields")
+        code, message = str(problem.get("code")), str(problem.get("message"))
+        raise CommandRefusedError(subject.verb, code, message, fields=fields if isinstance(fields, dict) else None)
     return reply

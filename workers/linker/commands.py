@@ -4,21 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 
-import structlog
-
-from broker.codec import decode, encode
+from broker.codec import decode
 from broker.domain.ids import OrgId
 from broker.domain.subjects import Verb
 from broker.domain.wire import Body
-from broker.errors import BackboneError
+from broker.runtime.replying import reply_of
 from broker.transport.commands import Command
 from workers.linker.chats import Chats
 from workers.linker.emitting import Emitting
 from workers.linker.linking import Linking
 from workers.linker.queries import Queries
 from workers.linker.registering import Registering
-
-log = structlog.get_logger()
 
 Answer = Callable[[OrgId, Body, Mapping[str, str]], Awaitable[Body]]
 
@@ -47,17 +43,9 @@ class Commands:
 
     async def __call__(self, command: Command) -> bytes:
         """The encoded reply; a request that cannot be answered gets its error's code and sentence."""
-        try:
+
+        async def act() -> Body:
             parsed = command.parsed
-            reply = await self._verbs[parsed.verb](parsed.org, decode(command.data), command.headers)
-            return encode(reply)
-        except BackboneError as error:
-            log.info("command_refused", error_code=error.code)
-            return _error(error.code, str(error))
-        except Exception as error:  # noqa: BLE001 - a fault in one command must not end the service
-            log.error("command_failed", error_code="worker_fault", error_type=type(error).__name__)
-            return _error("worker_fault", f"the linker failed with {type(error).__name__}: see its log")
+            return await self._verbs[parsed.verb](parsed.org, decode(command.data), command.headers)
 
-
-def _error(code: str, message: str) -> bytes:
-    return encode({"error": {"code": code, "message": message}})
+        return await reply_of(act, worker="linker")

@@ -52,9 +52,9 @@ class ChannelWishes:
         """See that the Follow is what the settings say, and that a deployment is asked for where one is due."""
         for _ in range(CONFLICTS_MAX):
             with contextlib.suppress(ConflictError):  # somebody else does the same, or knows newer settings
-                await self._fulfil_follow(channel)
                 if is_due(channel, standing := await self.standing(channel)):
                     await self._ask(channel, standing)
+                await self._fulfil_follow(channel)  # after it: whoever follows would ask for the same once more
             # Whoever changes or removes it writes its record first, then does as we do: one of us sees the other.
             now = await self._store.find(channel.org, channel.id)
             if now is None:

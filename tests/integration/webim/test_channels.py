@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import re
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import httpx2
@@ -18,15 +18,20 @@ from fastapi import FastAPI
 
 from broker.codec import decode, encode
 from broker.domain.deployments import deployment_key, follow_key
+from broker.domain.ids import OrgId
+from broker.domain.subjects import ChannelCommandSubject, ChannelVerb
+from broker.errors import CommandRefusedError
+from broker.transport.commands import channel_verbs, request_command, serve_commands
 from broker.transport.connection import Connection
 from broker.transport.publisher import Publisher
 from broker.transport.records import Records
 from broker.transport.topology import CHANNELS, PROGRAMS
 from tests.conftest import poll
-from workers.webim.channel import CHANNELS_PER_ORG_MAX, Channel, OrgChannels
+from workers.webim.channel import CHANNELS_PER_ORG_MAX, WEBIM, Channel, OrgChannels
 from workers.webim.channel_access import AdminTokens
 from workers.webim.channel_admin import ChannelAdmin
 from workers.webim.channel_api import FORM_BYTES_MAX, channel_routes
+from workers.webim.channel_commands import ChannelCommands
 from workers.webim.channel_mending import mending
 from workers.webim.channel_store import ChannelStore, added, replaced
 from workers.webim.channel_wishes import ChannelWishes
@@ -418,3 +423,54 @@ async def test_check_39_a_removed_channel_is_gone_from_the_live_copies_and_other
         await api.ask("DELETE", f"/{gone['id']}")
         await poll(lambda: live.by_token(gone["access_token"]) is None)
         assert live.by_token(stays["access_token"]) is not None
+
+
+# The same by command.
+
+
+@pytest_asyncio.fixture
+async def ask(api: Api, connection: Connection) -> AsyncIterator[Callable[..., Awaitable[dict[str, Any]]]]:
+    """``await ask("show", id=…)``: a command on the bus, answered as the worker answers it."""
+
+    async def asked(verb: ChannelVerb, **body: object) -> dict[str, Any]:
+        subject = ChannelCommandSubject(OrgId(api.org), WEBIM, verb)
+        return await request_command(connection, subject, encode(body))
+
+    commands = ChannelCommands(api.admin)
+    async with serve_commands(connection, commands, name="test-webim", endpoints=channel_verbs(WEBIM)):
+        yield asked
+
+
+async def test_a_channel_has_its_whole_life_by_command(api: Api, ask: Callable[..., Any]) -> None:
+    created = await ask("create", **FORM, **SECRETS)
+    assert created == await ask("show", id=created["id"]) == await api.show(created["id"])
+    assert (await ask("change", id=created["id"], changes={"name": "Shop"}))["name"] == "Shop"
+    (listed,) = (await ask("list"))["channels"]
+    assert "planted" not in str(listed)
+    assert created["access_token"] not in str(listed)
+    await api.end(created, status="failed", error="tests_failed", log="one test of nine failed\n")
+    deployment = await ask("deployment", id=created["id"], deployment_id=created["deployment_id"])
+    assert (deployment["status"], deployment["log"]) == ("failed", "one test of nine failed\n")
+    again = await ask("deploy", id=created["id"])
+    found = (await ask("deployments", id=created["id"]))["deployments"]
+    assert [one["id"] for one in found] == [again["deployment_id"], created["deployment_id"]]
+    assert await ask("remove", id=created["id"]) == {"id": created["id"], "removed": True}
+
+
+async def test_a_command_that_is_refused_tells_every_field(ask: Callable[..., Any]) -> None:
+    with pytest.raises(CommandRefusedError) as refused:
+        await ask("create", domain="x.webim.ru", depoyment="manual")
+    assert refused.value.code == "validation"
+    assert refused.value.fields == {"domain": ["not_a_label"], "depoyment": ["unknown_field"]}
+
+
+@pytest.mark.parametrize("verb", ["show", "change", "deploy", "deployments", "remove"])
+async def test_a_command_about_an_unknown_channel_is_refused(ask: Callable[..., Any], verb: ChannelVerb) -> None:
+    with pytest.raises(CommandRefusedError, match="'heimdall channels list'") as refused:
+        await ask(verb, id="ch0", changes={})
+    assert refused.value.code == "unknown_channel"
+
+
+async def test_a_command_without_its_members_is_refused(ask: Callable[..., Any]) -> None:
+    with pytest.raises(CommandRefusedError, match="Field required"):
+        await ask("deployment", id="ch0")

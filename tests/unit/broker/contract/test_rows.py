@@ -19,8 +19,10 @@ from broker.domain.ids import NO_ORG, ChannelName
 from broker.domain.managing import read_manage_link
 from broker.domain.registrations import read_register
 from broker.domain.subjects import (
+    CHANNEL_VERBS,
     VERBS,
     VISITOR_KINDS,
+    ChannelCommandSubject,
     CommandSubject,
     ConversationSubject,
     DeadLetterSubject,
@@ -94,7 +96,7 @@ def test_names_are_unique() -> None:
 
 def test_every_kind_of_event_and_every_verb_has_its_row() -> None:
     names = {row.name for row in ROWS}
-    assert {str(kind) for kind in Kind} | set(VERBS) <= names
+    assert {str(kind) for kind in Kind} | set(VERBS) | {f"channel.{verb}" for verb in CHANNEL_VERBS} <= names
 
 
 @pytest.mark.parametrize(
@@ -107,6 +109,7 @@ def test_every_kind_of_event_and_every_verb_has_its_row() -> None:
         pytest.param(DueSubject(3), "due timer", id="firing"),
         pytest.param(DeadLetterSubject(NO_ORG, "unrouted"), "dead letter", id="dead letter"),  # type: ignore[arg-type] # a name
         pytest.param(CommandSubject(NO_ORG, "links"), "links", id="command"),
+        pytest.param(ChannelCommandSubject(NO_ORG, WEBCHAT, "show"), "channel.show", id="command about channels"),
     ],
 )
 def test_every_type_of_subject_has_its_row(
@@ -116,7 +119,8 @@ def test_every_type_of_subject_has_its_row(
     | TimerSubject
     | DueSubject
     | DeadLetterSubject
-    | CommandSubject,
+    | CommandSubject
+    | ChannelCommandSubject,
     name: str,
 ) -> None:
     assert row_of(subject).name == name

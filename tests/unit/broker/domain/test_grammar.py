@@ -14,8 +14,10 @@ from broker.domain.grammar import (
 )
 from broker.domain.ids import ActionName, ChannelName, ChatName, OrgId, ServiceName, SessionId, Stub, Stubref
 from broker.domain.subjects import (
+    CHANNEL_VERBS,
     VERBS,
     AnySubject,
+    ChannelCommandSubject,
     ChatPath,
     CommandSubject,
     Conversation,
@@ -75,6 +77,12 @@ built: st.SearchStrategy[tuple[str, AnySubject]] = st.one_of(
     st.builds(DueSubject, st.integers(0, 9999)).map(lambda subject: (str(subject), subject)),
     st.builds(DeadLetterSubject, uuids.map(OrgId), actions).map(lambda subject: (str(subject), subject)),
     st.builds(CommandSubject, uuids.map(OrgId), st.sampled_from(VERBS)).map(lambda subject: (str(subject), subject)),
+    st.builds(
+        ChannelCommandSubject,
+        uuids.map(OrgId),
+        st.from_regex(r"[a-z][a-z0-9]{0,31}", fullmatch=True).map(ChannelName),
+        st.sampled_from(CHANNEL_VERBS),
+    ).map(lambda subject: (str(subject), subject)),
 )
 """A subject as a builder writes it, with what it was built from."""
 
@@ -177,6 +185,9 @@ def test_check_08_a_doubled_session_pair_is_read_as_one() -> None:
         pytest.param(f"stubber.systems.deadletters.org.{O}.reason.a.b", "7 tokens", id="a reason of two tokens"),
         pytest.param(f"stubber.systems.commands.org.{O}.please", "one of register", id="a verb that is none"),
         pytest.param(f"stubber.systems.commands.org.{O}.links.all", "6 tokens", id="a command too long"),
+        pytest.param(f"stubber.systems.commands.org.{O}.channel", "a value after 'channel'", id="no channel"),
+        pytest.param(f"stubber.systems.commands.org.{O}.channel.webim", "8 tokens", id="no verb for the channel"),
+        pytest.param(f"stubber.systems.commands.org.{O}.channel.webim.x", "one of create", id="a channel's verb"),
         pytest.param(f"{P}." + "x" * SUBJECT_CHARACTERS_MAX, "longer than", id="too long to read"),
     ],
 )

@@ -11,7 +11,7 @@ from broker.errors import (
     ChannelThrottledError,
     CommandRefusedError,
     ConflictError,
-    NoLinkerError,
+    NoWorkerError,
     UndecodableBodyError,
 )
 from broker.runtime.retry import ATTEMPTS_MAX, Retry, SetAside, after_failure, backoff_s
@@ -34,7 +34,7 @@ class BoundedError(BusError):
     [
         pytest.param(ConflictError("key"), 1, Retry(0.1), id="the bus, first time"),
         pytest.param(BusError("away"), 1_000, Retry(5.0), id="the bus, for ever"),
-        pytest.param(NoLinkerError("register"), 1_000, Retry(5.0), id="the linker, for ever"),
+        pytest.param(NoWorkerError("register"), 1_000, Retry(5.0), id="the linker, for ever"),
         pytest.param(CommandRefusedError("emit", "stream_full", "x"), 1_000, Retry(5.0), id="the bus, says the linker"),
         pytest.param(CommandRefusedError("emit", "forbidden", "x"), 1, SetAside(), id="a command that is refused"),
         pytest.param(OutsideError(), 2, Retry(0.2), id="the outside, second time"),
