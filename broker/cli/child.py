@@ -14,11 +14,11 @@ from pathlib import Path
 from broker.cli.bounded_log import BoundedLog
 from broker.cli.terminal import one_line
 from broker.runtime.embedded import die_with_parent, free_port
+from broker.runtime.metrics import is_ready
 from broker.runtime.retry import backoff_s
 from broker.runtime.settings import child_environment
 
 READY_POLL_S = 0.05
-READY_ANSWER_WAIT_S = 1.0
 STEADY_AFTER_S = 10.0
 """A worker that ran this long has earned a quick restart."""
 LINE_BYTES_MAX = 65_536
@@ -159,22 +159,6 @@ def _as_warning(text: str) -> str | None:
         return None
     facts = [f"{key}={value}" for key, value in event.items() if key not in UNECHOED_KEYS]
     return one_line(" ".join([name.replace("_", " "), *facts]))
-
-
-async def is_ready(port: int) -> bool:
-    """Whether /readyz on loopback answers 200."""
-    if not port:
-        return False
-    try:
-        async with asyncio.timeout(READY_ANSWER_WAIT_S):
-            reader, writer = await asyncio.open_connection("127.0.0.1", port)
-            try:
-                writer.write(b"GET /readyz HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")
-                return b" 200 " in await reader.readline()
-            finally:
-                writer.close()
-    except (OSError, TimeoutError):
-        return False
 
 
 def _how(code: int) -> str:

@@ -7,6 +7,7 @@ Source: specs/webim.md section 2.2.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Annotated, Literal
@@ -14,11 +15,16 @@ from typing import Annotated, Literal
 from pydantic import StringConstraints
 
 from broker.domain.events import UUID, Label
+from broker.domain.ids import ServiceName, versioned_name
 from broker.domain.wire import Wire
 
 DEPLOYMENT = "deployment"
 FOLLOW = "follow"
+VERSION = "version"
 LOG_CHARACTERS_MAX = 32_768
+ID_CHARACTERS = 12
+SHORT_CHARACTERS = 12
+"""Of a commit's hash: as git shortens it in large repositories."""
 
 Status = Literal["pending", "running", "succeeded", "failed"]
 RefKind = Literal["branch", "tag", "commit"]
@@ -31,7 +37,8 @@ class Deployment(Wire):
 
     ``ref`` is what was asked for, ``kind`` and ``commit`` what it is. ``service`` answers the sessions of this version;
     None: the program is run by its owner, and the ordinary routes lead to it. ``error`` is a code, ``log`` for people.
-    ``beat_at_ms``: whoever works on it says so again and again; one that falls silent is begun anew by another.
+    ``beat_at_ms``: whoever works on it says so again and again; one that falls silent is begun anew by another, and
+    ``begun`` counts how often.
     """
 
     id: Label
@@ -48,6 +55,7 @@ class Deployment(Wire):
     ended_at_ms: int | None = None
     worker: Label | None = None
     beat_at_ms: int = 0
+    begun: int = 0
 
     @property
     def is_open(self) -> bool:
@@ -61,6 +69,27 @@ class Follow(Wire):
     org: UUID
     channel_id: Label
     ref: Ref
+
+
+class Version(Wire):
+    """Value in bucket PROGRAMS, key ``<org>.version.<service>``: a version that was made ready, until nothing needs it.
+
+    ``name`` is its program's, without the version.
+    """
+
+    org: UUID
+    name: Label
+    commit: Label
+
+    @property
+    def service(self) -> ServiceName:
+        """The service that answers, in this version alone."""
+        return versioned_name(self.name, self.short)
+
+    @property
+    def short(self) -> str:
+        """The beginning of the commit, as it stands in the service's name."""
+        return self.commit[:SHORT_CHARACTERS]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +121,20 @@ def standing_of(deployments: Iterable[Deployment]) -> Standing:
     )
 
 
+def next_deployment_id(channel_id: str, newest: Deployment | None) -> str:
+    """The id of the deployment after a channel's newest: the same for all who ask at once, so that one is made."""
+    before = "" if newest is None else newest.id
+    return "dp" + hashlib.sha256(f"{channel_id}.{before}".encode()).hexdigest()[:ID_CHARACTERS]
+
+
 def deployment_key(org: str, channel_id: str, deployment_id: str) -> str:
     """Where a deployment is kept."""
     return f"{org}.{DEPLOYMENT}.{channel_id}.{deployment_id}"
+
+
+def version_key(version: Version) -> str:
+    """Where a version that was made ready is kept."""
+    return f"{version.org}.{VERSION}.{version.service}"
 
 
 def follow_key(org: str, channel_id: str) -> str:

@@ -113,6 +113,15 @@ def service_name(text: str) -> ServiceName:
     return ServiceName(_matching(_SERVICE, text, "service name", "1 to 63 of a-z, 0-9, '_' and '-'"))
 
 
+def versioned_name(name: str, version: str) -> ServiceName:
+    """The service name that one version of a program answers under: ``<name>-<version>``; no version: the name.
+
+    Raises:
+        InvalidNameError: both together are no service name.
+    """
+    return service_name(f"{name}-{version}" if version else name)
+
+
 def stubref(text: str) -> Stubref:
     """Raise InvalidNameError unless the text can be a stub's reference."""
     rule = "1 to 128 letters, digits, '_' and '-', such as '2024-11-11-ABCD'"

@@ -9,7 +9,7 @@ from typing import TypeVar
 import structlog
 from pydantic import Field
 
-from broker.domain.ids import org_id
+from broker.domain.ids import org_id, versioned_name
 from broker.errors import BackboneError
 from broker.kit.attempts import ATTEMPTS_MAX
 from broker.kit.bus import ServiceBus
@@ -42,6 +42,9 @@ class ServiceSettings(Settings):
     run_attempts_max: int = Field(
         ATTEMPTS_MAX, ge=1, le=100, description="How often a run that does not finish is tried; then: dead letter."
     )
+    version: str = Field(
+        "", description="Version of the program: it answers as <service>-<version>, beside its other versions."
+    )
 
 
 P = TypeVar("P", bound=ServiceSettings)
@@ -57,12 +60,16 @@ def serve(service: Service, settings: type[ServiceSettings] = ServiceSettings) -
 
 
 async def serve_until(service: Service, settings: ServiceSettings, backbone: Backbone, stop: asyncio.Event) -> None:
-    """Consume the service's runs until ``stop`` is set."""
-    org = org_id(settings.org)
-    await ensure_bucket(backbone.connection, stubs_bucket(service.name), replicas=settings.replicas)
-    specs = service_consumers(org, service.name)
+    """Consume the service's runs until ``stop`` is set.
+
+    Raises:
+        InvalidNameError: the name with its version cannot name a service.
+    """
+    org, name = org_id(settings.org), versioned_name(service.name, settings.version)
+    await ensure_bucket(backbone.connection, stubs_bucket(name), replicas=settings.replicas)
+    specs = service_consumers(org, name)
     await ensure_consumers(backbone.connection, DELIVERIES, specs)
-    bus = ServiceBus(backbone.connection, backbone.publisher, org, service.name)
+    bus = ServiceBus(backbone.connection, backbone.publisher, org, name)
     taking = asyncio.Event()
     starting = asyncio.create_task(_start(service, bus, backbone, taking))
     handle = HandleRun(service, bus, Bounds(settings.run_limit_s, settings.run_attempts_max))
@@ -107,7 +114,7 @@ async def _start(service: Service, bus: ServiceBus, backbone: Backbone, taking: 
             log.error("service_not_started", error_type=type(error).__name__, where=where(error))
             return
         else:
-            log.info("service_started", service=service.name, org=bus.org)
+            log.info("service_started", service=bus.service, org=bus.org)
             await taking.wait()
             backbone.started.set()
             return

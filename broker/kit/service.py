@@ -43,7 +43,8 @@ class Service:
     """Collects a program's actions; ``broker.kit.main.serve()`` runs it.
 
     Args:
-        name: the service's name in subjects; two services with one name share their runs.
+        name: the service's name in subjects; two services with one name share their runs. The setting ``version``
+            is added to it, so that versions of one program answer side by side.
         branch: which version of the program this is; new stubs belong to it.
         link_hours: for how long the program's links are to last, for its own use.
     """
@@ -113,7 +114,7 @@ class Service:
         for check in self._checks:
             check()
         for context, function in self._starts.items():
-            stub = Stub(self.name, stubref(f"{context}-{self.branch}"))
+            stub = Stub(bus.service, stubref(f"{context}-{self.branch}"))
             now_ms = time.time_ns() // 1_000_000
             await bus.create(
                 stub, StubRecord(stubref=stub.ref, context=context, branch=self.branch, created_at_ms=now_ms)

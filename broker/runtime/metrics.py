@@ -22,6 +22,7 @@ TOOK = Histogram(
 
 REQUEST_BYTES_MAX = 8_192
 REQUEST_WAIT_S = 2.0
+READY_ANSWER_WAIT_S = 1.0
 TEXT = "text/plain; charset=utf-8"
 METRICS_TEXT = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -72,3 +73,19 @@ def respond(head: bytes, ready: Callable[[], bool]) -> bytes:
         status, kind, body = "404 Not Found", TEXT, b"try /healthz, /readyz or /metrics\n"
     lines = (f"HTTP/1.1 {status}", f"Content-Type: {kind}", f"Content-Length: {len(body)}", "Connection: close")
     return "\r\n".join(lines).encode() + b"\r\n\r\n" + (b"" if method == b"HEAD" else body)
+
+
+async def is_ready(port: int) -> bool:
+    """Whether /readyz on loopback answers 200."""
+    if not port:
+        return False
+    try:
+        async with asyncio.timeout(READY_ANSWER_WAIT_S):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            try:
+                writer.write(b"GET /readyz HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")
+                return b" 200 " in await reader.readline()
+            finally:
+                writer.close()
+    except (OSError, TimeoutError):
+        return False

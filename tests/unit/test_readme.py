@@ -12,6 +12,7 @@ from broker.runtime.settings import Settings, Variable, variables
 from workers.demo.__main__ import DemoSettings
 from workers.expiry.__main__ import ExpirySettings
 from workers.linker.__main__ import LinkerSettings
+from workers.programs.settings import ProgramsSettings
 from workers.webchat.settings import WebchatSettings
 from workers.webim.settings import WebimSettings
 
@@ -22,6 +23,7 @@ OWN: dict[str, type[Settings]] = {
     "expiry": ExpirySettings,
     "webchat": WebchatSettings,
     "webim": WebimSettings,
+    "programs": ProgramsSettings,
     "demo": DemoSettings,
 }
 

@@ -7,13 +7,21 @@ channel half done (a process was killed between two writes) does the rest, and m
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import time
 
 import structlog
 
 from broker.codec import decode, encode
-from broker.domain.deployments import DEPLOYMENT, Deployment, Follow, Standing, deployment_key, follow_key, standing_of
+from broker.domain.deployments import (
+    DEPLOYMENT,
+    Deployment,
+    Follow,
+    Standing,
+    deployment_key,
+    follow_key,
+    next_deployment_id,
+    standing_of,
+)
 from broker.domain.wire import dump, validate
 from broker.errors import BackboneError, ConflictError, DeploymentInProgressError, UnknownChannelError
 from broker.transport.records import Entry, Records
@@ -21,7 +29,6 @@ from workers.webim.channel import Channel
 from workers.webim.channel_store import CONFLICTS_MAX, ChannelStore
 
 NS_PER_MS = 1_000_000
-ID_CHARACTERS = 12
 
 log = structlog.get_logger()
 
@@ -125,8 +132,7 @@ def is_due(channel: Channel, standing: Standing) -> bool:
 
 def next_id(channel: Channel, standing: Standing) -> str:
     """The id of the deployment after the newest: the same for all who ask at once, so that one is made."""
-    before = "" if standing.newest is None else standing.newest.id
-    return "dp" + hashlib.sha256(f"{channel.id}.{before}".encode()).hexdigest()[:ID_CHARACTERS]
+    return next_deployment_id(channel.id, standing.newest)
 
 
 def _read(entries: list[Entry]) -> list[Deployment]:

@@ -12,9 +12,10 @@ from pathlib import Path
 from broker.cli.bench.machine import facts
 from broker.cli.bench.process import Process, running
 from broker.cli.bench.progress import Show
-from broker.cli.child import READY_POLL_S, is_ready
+from broker.cli.child import READY_POLL_S
 from broker.errors import NotMeasurableError
 from broker.runtime.embedded import free_port, nats_server
+from broker.runtime.metrics import is_ready
 from broker.transport.connection import Connection, connect
 from broker.transport.ensure import ensure
 from broker.transport.publisher import Publisher, open_publisher

@@ -1,0 +1,104 @@
+"""Sees that the versions that conversations need run here, and that what nobody needs leaves nothing behind."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import Counter
+
+import structlog
+
+from broker.domain.deployments import Deployment, Version
+from broker.errors import BackboneError
+from workers.programs.decisions import chosen_services, prunable, wanted_versions
+from workers.programs.repository import Repository
+from workers.programs.store import ProgramStore
+from workers.programs.use import Consumers, Use
+from workers.programs.versions import Versions
+
+RETIRED_AFTER_LOOKS = 3
+"""In a row without any use: by then every worker has ended its process of that version."""
+
+log = structlog.get_logger()
+
+
+class Keeper:
+    """For one org's project. A replaced version stays as long as it is in use, and one look longer."""
+
+    def __init__(
+        self, store: ProgramStore, versions: Versions, use: Use, repository: Repository, *, org: str, look_s: float
+    ) -> None:
+        self._store = store
+        self._versions = versions
+        self._use = use
+        self._repository = repository
+        self._org = org
+        self._look_s = look_s
+        self._changed = store.watch()
+        self._chosen: list[str] = []
+        self._used_s: dict[str, float] = {}
+        self._unused_looks: Counter[str] = Counter()
+
+    async def run(self) -> None:
+        """Until cancelled: at each change see what is chosen, at each look what is in use."""
+        look_at_s = 0.0
+        while True:
+            now_s = asyncio.get_running_loop().time()
+            if now_s >= look_at_s:
+                await self._look_and_retry()
+                look_at_s = now_s + self._look_s
+            self._changed.clear()
+            self._keep()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._changed.wait(), max(0.0, look_at_s - now_s))
+
+    def _keep(self) -> None:
+        now_s = asyncio.get_running_loop().time()
+        before, self._chosen = self._chosen, chosen_services(self._channels())
+        for service in {*before, *self._chosen}:
+            self._used_s[service] = now_s
+        in_use = [service for service, used_s in self._used_s.items() if now_s - used_s <= self._look_s]
+        self._versions.keep(wanted_versions(self._own(), self._chosen, in_use))
+
+    async def _look_and_retry(self) -> None:
+        try:
+            await self._look()
+        except BackboneError as error:
+            log.warning("versions_not_looked_at", error_code=error.code)
+
+    async def _look(self) -> None:
+        consumers = await self._use.consumers()
+        for version in self._own().values():
+            if await self._use.is_used(version, consumers):
+                self._used_s[version.service] = asyncio.get_running_loop().time()
+            await self._retire_if_unused(version, consumers)
+        for deployments in self._store.of_channels().values():
+            if deployments[0].org == self._org:
+                await self._store.forget_deployments(prunable(deployments))
+        await self._repository.tidy(frozenset(version.commit for version in self._own().values()))
+
+    async def _retire_if_unused(self, version: Version, consumers: Consumers) -> None:
+        service = version.service
+        age_s = asyncio.get_running_loop().time() - self._used_s.get(service, 0.0)
+        if age_s <= self._look_s or service in chosen_services(self._channels()) or self._is_coming(version):
+            del self._unused_looks[service]
+            return
+        self._unused_looks[service] += 1
+        if self._unused_looks[service] > RETIRED_AFTER_LOOKS and await self._use.retire(version, consumers):
+            await self._store.forget_version(version)
+            del self._unused_looks[service]
+            self._used_s.pop(service, None)
+            log.info("version_retired", service=service)
+
+    def _is_coming(self, version: Version) -> bool:
+        """Whether a deployment makes it ready right now."""
+        return any(
+            seen.deployment.is_open and seen.deployment.commit == version.commit
+            for seen in self._store.deployments.values()
+        )
+
+    def _channels(self) -> list[list[Deployment]]:
+        return [found for (org, _), found in self._store.of_channels().items() if org == self._org]
+
+    def _own(self) -> dict[str, Version]:
+        return {version.service: version for version in self._store.versions.values() if version.org == self._org}
