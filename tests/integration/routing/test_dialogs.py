@@ -416,3 +416,60 @@ async def test_what_a_session_knows_outlives_a_kill_9_of_the_program(
         assert await asking.texts(conversation, last) == ["a,b,c"]
         assert len(await asking.answers(conversation)) == 3
     assert await asking.dead() == []
+
+
+DYING = """
+import os
+from pathlib import Path
+
+from broker.kit.bus import ServiceBus
+
+save = ServiceBus.save
+died = Path(__file__).with_name("died")
+
+
+async def die_once(self, stub, record, *, revision):
+    if record.data and not died.exists():
+        died.touch()
+        os._exit(9)
+    return await save(self, stub, record, revision=revision)
+
+
+ServiceBus.save = die_once
+"""
+
+
+async def test_a_program_that_dies_after_its_answer_and_before_it_is_noted_answers_once(
+    server: EmbeddedServer, asking: Asking, tmp_path: Path
+) -> None:
+    program = tmp_path / "shop.py"
+    program.write_text(DYING + PROGRAM, encoding="utf-8")
+    conversation = await asking.opened()
+    with service_process(program, server.url, HEIMDALL_SHOP_ORG=asking.org) as first:
+        question = await asking.ask(conversation, "a")
+        await asyncio.to_thread(first.wait)
+        assert (first.returncode, await asking.texts(conversation, question)) == (9, ["a"])
+    with service_process(program, server.url, HEIMDALL_SHOP_ORG=asking.org):
+        last = await asking.ask(conversation, "b")
+        assert await asking.texts(conversation, last) == ["a,b"]
+        assert [answer.content["question_id"] for answer in await asking.answers(conversation)] == [question, last]
+
+
+async def test_where_a_dialog_stands_is_kept_from_question_to_question(server: EmbeddedServer, asking: Asking) -> None:
+    service = Service("shop")
+    dialogs = Dialogs(service)
+
+    @dialogs.on_query()
+    async def answer(dialog: Dialog) -> None:
+        dialog.reply(dialog.state)
+        dialog.state = "asked"
+        if dialog.query == "again":
+            dialog.start_new_session()
+
+    async with serving(service, server.url, asking.org):
+        conversation = await asking.opened()
+        said = [
+            await asking.texts(conversation, await asking.ask(conversation, query))
+            for query in ("a", "b", "again", "c")
+        ]
+    assert said == [["new"], ["asked"], ["asked"], ["new"]]
