@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Self
-
 from broker import codec
-from broker.domain.events import UUID, Label
 from broker.domain.wire import Wire, dump, validate
 from broker.errors import ConflictError
 from broker.transport.records import Records
 from workers.webim.chat_store import TRANSFERRED_KEPT_S
-from workers.webim.chats import Chat, transfer_key
+from workers.webim.chats import MS_PER_S, Chat, transfer_key
 
 NOTES_PATTERN = "transfer.>"
 """The keys of all notes, and of nothing else in the bucket."""
@@ -18,41 +15,28 @@ WRITES_MAX = 8
 
 
 class TransferNote(Wire):
-    """Value under ``transfer_key``; ``chat_id`` as Webim has it. Moments are Unix time in milliseconds, UTC.
+    """Value under ``transfer_key``. Moments are Unix time in milliseconds, UTC.
 
-    ``closing_since_ms``: the chat is known to be over, and what is new in it is collected before that is told.
-    ``changed_at_ms``: when something new was last found. ``closing_words``: the newest message says that Webim did
-    something to the chat, so that silence after it means an end. ``failures``: polls in a row that brought nothing.
+    ``chat`` is the record as it was when the operator got the chat, for what is told of that session even when the
+    chat has another. ``mark`` tells whether the dialog is the same as at the last look, ``changed_at_ms`` when it was
+    not. ``closing_words``: its newest message is Webim's own, after an operator's, so that silence after it means an
+    end. ``closing_since_ms``: the chat is known to be over; what is new in it is collected before that is told.
+    ``failures``: looks in a row that brought nothing.
     """
 
-    org: UUID
-    channel_id: Label
-    chat_id: int | str
-    session: UUID
+    chat: Chat
     since_ms: int
     next_poll_at_ms: int
     changed_at_ms: int
+    mark: str = ""
     closing_words: bool = False
     closing_since_ms: int | None = None
     failures: int = 0
 
     @property
-    def conversation_id(self) -> str:
-        """The canonical text of the chat's id."""
-        return str(self.chat_id)
-
-    @classmethod
-    def of(cls, chat: Chat, *, now_ms: int, wait_s: int) -> Self:
-        """The first note of a chat that was just given to an operator."""
-        return cls(
-            org=chat.org,
-            channel_id=chat.channel_id,
-            chat_id=chat.chat_id,
-            session=chat.session,
-            since_ms=now_ms,
-            next_poll_at_ms=now_ms + wait_s * 1000,
-            changed_at_ms=now_ms,
-        )
+    def key(self) -> str:
+        """Where it is kept."""
+        return transfer_key(self.chat.channel_id, self.chat.conversation_id)
 
 
 class TransferNotes:
@@ -69,17 +53,22 @@ class TransferNotes:
 
     async def write(self, note: TransferNote, *, revision: int) -> int:
         """The new revision; ConflictError if somebody else wrote meanwhile."""
-        key = transfer_key(note.channel_id, note.conversation_id)
-        return await self.records.write(key, codec.encode(dump(note)), revision=revision, ttl_s=TRANSFERRED_KEPT_S)
+        return await self.records.write(note.key, codec.encode(dump(note)), revision=revision, ttl_s=TRANSFERRED_KEPT_S)
 
     async def begin(self, chat: Chat, *, now_ms: int, wait_s: int) -> None:
         """Have the dialog of this session collected; one that is, already, goes on as it was."""
+        first = TransferNote(
+            chat=chat.model_copy(update={"answer": None}),  # as long as the visitor wished, and of no use here
+            since_ms=now_ms,
+            next_poll_at_ms=now_ms + wait_s * MS_PER_S,
+            changed_at_ms=now_ms,
+        )
         for _ in range(WRITES_MAX):
             note, revision = await self.read(chat.channel_id, chat.conversation_id)
-            if note is not None and note.session == chat.session:
+            if note is not None and note.chat.session == chat.session:
                 return
             try:
-                await self.write(TransferNote.of(chat, now_ms=now_ms, wait_s=wait_s), revision=revision)
+                await self.write(first, revision=revision)
             except ConflictError:
                 continue
             return
@@ -89,7 +78,7 @@ class TransferNotes:
         """Have what is new collected at once, for the chat is over; False if its dialog is not being collected."""
         for _ in range(WRITES_MAX):
             note, revision = await self.read(chat.channel_id, chat.conversation_id)
-            if note is None or note.session != chat.session:
+            if note is None or note.chat.session != chat.session:
                 return False
             if note.closing_since_ms is not None:
                 return True
@@ -105,7 +94,7 @@ class TransferNotes:
         """Nothing of this session is to be collected any more."""
         for _ in range(WRITES_MAX):
             note, revision = await self.read(chat.channel_id, chat.conversation_id)
-            if note is None or note.session != chat.session:
+            if note is None or note.chat.session != chat.session:
                 return
             try:
                 await self.records.delete(transfer_key(chat.channel_id, chat.conversation_id), revision=revision)

@@ -135,7 +135,7 @@ async def test_a_transfer_is_told_to_the_program_then_takes_the_link_then_is_kep
     assert event["webim_request"]["event_data"] == {"target": "operator", "id": "240001"}
     note, _ = await scene.notes.read(scene.channel.id, "7")
     assert note is not None
-    assert (note.session, note.chat_id) == (chat.session, 7)
+    assert (note.chat.session, note.chat.chat_id) == (chat.session, 7)
 
 
 async def test_the_end_of_an_operators_dialog_goes_to_whoever_gave_the_chat_away(scene: Scene) -> None:
