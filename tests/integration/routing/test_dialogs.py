@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import pytest
 import pytest_asyncio
 
 from broker import Dialog, Dialogs, EndedDialog, Run, Service
@@ -364,10 +365,14 @@ async def test_a_question_that_ended_as_a_dead_letter_is_noted_even_if_it_was_th
         await poll(is_noted)
 
 
-async def test_the_demo_s_shop_answers_hands_over_and_closes(server: EmbeddedServer, asking: Asking) -> None:
+@pytest.mark.parametrize("version", [pytest.param("", id="by its name"), pytest.param("8f02c7a1b3de", id="a version")])
+async def test_the_demo_s_shop_answers_hands_over_and_closes(
+    server: EmbeddedServer, asking: Asking, version: str
+) -> None:
     program = Path(__file__).parents[3] / "workers" / "demo" / "shop.py"
+    asking.service = f"shop-{version}" if version else "shop"
     conversation = await asking.opened()
-    with service_process(program, server.url, HEIMDALL_SHOP_ORG=asking.org):
+    with service_process(program, server.url, HEIMDALL_SHOP_ORG=asking.org, HEIMDALL_SHOP_VERSION=version):
         begun = await asking.notice(conversation, "newChatStarted", new_session=True, event_data=FIRST_REQUEST)
         assert await asking.answered(conversation, begun) == {"question_id": begun, **NOTHING}
         found = await asking.answered(conversation, await asking.ask(conversation, "hello"))
