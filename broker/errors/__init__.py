@@ -50,6 +50,8 @@ from broker.errors.channels import (
     ChannelThrottledError,
     ChannelUnreachableError,
     ChatGoneError,
+    ChatNotOwnedError,
+    QueueRedirectUnsupportedError,
 )
 from broker.errors.conversations import (
     ForbiddenError,
@@ -135,6 +137,7 @@ __all__ = [
     "ChannelThrottledError",
     "ChannelUnreachableError",
     "ChatGoneError",
+    "ChatNotOwnedError",
     "CommandRefusedError",
     "ConflictError",
     "DataFolderTakenError",
@@ -175,6 +178,7 @@ __all__ = [
     "PublishRefusedError",
     "PublishTimedOutError",
     "QueriesUnansweredError",
+    "QueueRedirectUnsupportedError",
     "RepositoryError",
     "RequestRefusedError",
     "ReservedSubjectError",

@@ -96,6 +96,19 @@ class ChatGoneError(ChannelRejectedError):
     code = "chat_gone"
 
 
+class QueueRedirectUnsupportedError(ChannelRejectedError):
+    """The outside system is too old to take a chat back without being told for whom; it was not asked."""
+
+    code = "queue_redirect_unsupported"
+
+
+class ChatNotOwnedError(ChannelError):
+    """The chat is not the bot's any more, or its session is over: nothing is shown."""
+
+    code = "chat_not_owned"
+    retryable = False
+
+
 class ChannelAuthFailedError(ChannelError):
     """The outside system does not take our token or login: an administrator must look."""
 

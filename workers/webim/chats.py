@@ -45,10 +45,15 @@ _PLAIN = re.compile(r"[A-Za-z0-9-]{1,64}")
 
 
 class Sending(Wire):
-    """How far the answer in the notification of that sequence has got: the step that is being tried, from 0."""
+    """How far the answer in the notification of that sequence has got: the step that is being tried, from 0.
+
+    ``since_ms``: when that step was first tried. ``failed``: the code of the first step that Webim refused for good.
+    """
 
     sequence: int
     step: int
+    since_ms: int = 0
+    failed: str | None = None
 
 
 class Question(Wire):
@@ -65,7 +70,8 @@ class Chat(Wire):
     until then a repeated call publishes it again, under the same id. ``more``: something else came since.
     ``spoke``: a message of the visitor's was told. ``record_until_ms``: until then the session's record is kept.
     ``quiet_question``: the newChatStarted whose replies are not shown. ``bot_messages``: how many of ours Webim has
-    taken in this chat. ``owner``: the stub that gave the chat to an operator.
+    taken in this chat. ``owner``: the stub that gave the chat to an operator. ``done``: the sequence of the last
+    notification that was carried out.
     ``answer``: the last v1 answer, for a call that is repeated, and ``answered`` the question it was given to.
     """
 
@@ -94,6 +100,7 @@ class Chat(Wire):
     answer: dict[str, JsonValue] | None = None
     sending: Sending | None = None
     bot_messages: int = 0
+    done: int = 0
     opened_at_ms: int
     last_at_ms: int
     link_until_ms: int = 0

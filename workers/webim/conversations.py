@@ -53,9 +53,14 @@ class Conversations:
         self, channel: Channel, chat: Chat, sequence: int, status: ReceiptStatus, reason: str | None = None
     ) -> Stored:
         """What became of the notification of that sequence: one receipt, whoever says it how often."""
+        return await self.confirm_in(_conversation(channel, chat), sequence, status, reason)
+
+    async def confirm_in(
+        self, conversation: Conversation, sequence: int, status: ReceiptStatus, reason: str | None = None
+    ) -> Stored:
+        """The same where no chat is known."""
         body = dump(Receipt(notification=sequence, status=status, reason=reason))
-        event_id = f"{chat.session}-receipt-{sequence}"
-        return await self._store(_conversation(channel, chat), Kind.RECEIPT, body, event_id)
+        return await self._store(conversation, Kind.RECEIPT, body, f"{conversation.session}-receipt-{sequence}")
 
     async def _store(self, conversation: Conversation, kind: Kind, body: Body, event_id: str) -> Stored:
         headers = {names.MESSAGE_ID: event_id, names.CONTENT_TYPE: codec.MSGPACK}

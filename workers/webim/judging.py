@@ -175,6 +175,7 @@ def _opened(before: Chat | None, call: Call, session: str) -> Chat:
         commit=call.active.commit,
         stub=None if service is None else stub_for(service, session),
         opening_id=f"{session}-opening",
+        bot_messages=before.bot_messages if before else 0,
         opened_at_ms=call.at_ms,
         last_at_ms=call.at_ms,
     )
