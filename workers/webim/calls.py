@@ -15,7 +15,9 @@ from broker.transport.connection import Connection
 from workers.webim.answers import Answers
 from workers.webim.channel import Channel
 from workers.webim.channels import Channels
-from workers.webim.chats import Dialect, chat_key
+from workers.webim.chats import Chat, Dialect, chat_key
+from workers.webim.composing import NOTHING_TO_SAY
+from workers.webim.hearing import Hearings
 from workers.webim.inbound import Inbound
 from workers.webim.judging import Call
 from workers.webim.locks import Locks
@@ -27,7 +29,6 @@ from workers.webim.words import Ignored
 BUS_WAIT_S = 2.5
 """Webim gets its answer within 3 s, whatever the bus does."""
 OK: Json = {"result": "ok"}
-NOTHING_TO_SAY: Json = {"has_answer": True, "messages": []}
 CLOSED_HANDLER = "chat_closed"
 
 log = structlog.get_logger()
@@ -49,10 +50,13 @@ class Spoken:
 class Calls:
     """Takes the calls of all channels; those of one chat one after another, different chats side by side."""
 
-    def __init__(self, connection: Connection, channels: Channels, inbound: Inbound, answers: Answers) -> None:
+    def __init__(
+        self, connection: Connection, channels: Channels, inbound: Inbound, hearings: Hearings, answers: Answers
+    ) -> None:
         self._connection = connection
         self._channels = channels
         self._inbound = inbound
+        self._hearings = hearings
         self._answers = answers
         self._locks = Locks()
 
@@ -64,8 +68,6 @@ class Calls:
             BusError, TimeoutError: the bus is away.
         """
         at_ms = time.time_ns() // 1_000_000
-        if spoken.dialect == "1":
-            raise CallRefusedError("unsupported_bot_api_version", "version 1 is not answered yet")
         event_of(body)
         active = self._deployed(channel)
         happened = parse(body, separator=channel.settings.combine_separator)
@@ -74,11 +76,8 @@ class Calls:
             CALLS.labels("ignored").inc()
             return spoken.nothing
         call = Call(channel, spoken.dialect, happened, active, spoken.webim_version, str(uuid4()), at_ms)
-        async with (
-            asyncio.timeout(BUS_WAIT_S),
-            self._locks.hold(chat_key(channel.id, call.conversation_id)),
-        ):
-            return await self._take(call)
+        self._check_connected()
+        return await (self._tell(call) if spoken.dialect == "2" else self._ask(call))
 
     async def handle(self, channel: Channel, handler: str, body: Json) -> Json:
         """A chat event handler: the end of a chat alone means something to us."""
@@ -92,17 +91,26 @@ class Calls:
         CALLS.labels("handled").inc()
         return OK
 
-    async def _take(self, call: Call) -> Json:
-        self._check_connected()
-        with self._answers.listening() as listen:
-            async with asyncio.timeout(BUS_WAIT_S):
-                taken = await self._inbound.take(call, listen=listen)
-            CALLS.labels(taken.outcome).inc()
-            if call.dialect == "2":
-                return OK
-            if taken.outcome == "set_aside":
-                return NOTHING_TO_SAY
-            return await self._answers.answer(call, taken)
+    async def _tell(self, call: Call) -> Json:
+        """v2: what Webim waits for is that it is stored."""
+        async with asyncio.timeout(BUS_WAIT_S), self._locks.hold(chat_key(call.channel.id, call.conversation_id)):
+            taken = await self._inbound.take(call, listen=_nobody_listens)
+        CALLS.labels(taken.outcome).inc()
+        return OK
+
+    async def _ask(self, call: Call) -> Json:
+        """v1: what Webim waits for is the answer."""
+        hearing = self._hearings.new()
+        try:
+            async with self._locks.hold(chat_key(call.channel.id, call.conversation_id)):
+                async with asyncio.timeout(BUS_WAIT_S):
+                    taken = await self._inbound.take(call, listen=hearing.begin)
+                CALLS.labels(taken.outcome).inc()
+                if taken.outcome == "set_aside":
+                    return NOTHING_TO_SAY
+                return await self._answers.answer(call, taken, hearing)
+        finally:
+            hearing.end()
 
     def _deployed(self, channel: Channel) -> Deployment:
         active = self._channels.standing(channel).active
@@ -116,3 +124,7 @@ class Calls:
         """What is published while the server is away may be stored later, although Webim was told otherwise."""
         if not self._connection.connected:
             raise CallRefusedError("backbone_unavailable", "the backbone is away: try again soon")
+
+
+def _nobody_listens(_chat: Chat, _question: str) -> None:
+    """The answer of v2 takes another way."""

@@ -17,6 +17,7 @@ from workers.webim.chat_store import CHATS, ChatStore
 from workers.webim.conversations import Conversations
 from workers.webim.edge import Endpoint
 from workers.webim.endings import Endings
+from workers.webim.hearing import Hearings
 from workers.webim.inbound import Inbound
 from workers.webim.sessions import ChatSessions
 from workers.webim.settings import WebimSettings
@@ -47,8 +48,8 @@ async def open_parts(settings: WebimSettings, backbone: Backbone) -> AsyncIterat
     inbound = Inbound(
         connection, backbone.dead_letters, conversations, chats, sessions, endings, partitions=settings.partitions
     )
-    answers = Answers()
+    hearings, answers = Hearings(), Answers(chats, conversations, endings)
     channels = Channels(connection, channels=backbone.records(CHANNELS), programs=backbone.records(PROGRAMS))
-    async with channels:
-        endpoint = Endpoint(channels, Calls(connection, channels, inbound, answers))
+    async with channels, hearings.reader(connection), contextlib.aclosing(answers):
+        endpoint = Endpoint(channels, Calls(connection, channels, inbound, hearings, answers))
         yield Parts(channels, chats, conversations, endings, endpoint)

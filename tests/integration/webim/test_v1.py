@@ -1,0 +1,232 @@
+"""Version 1 over real HTTP: the answer is in the call."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import pytest
+
+from tests.conftest import TIME_FACTOR
+from tests.integration.webim.conftest import V1, Json, Webim
+
+CHAT = "9401b039-ace3-4619-b884-a24e0aaf7adb"
+HELLO: Json = {
+    "event": "new_chat",
+    "chat": {"id": CHAT},
+    "visitor": {"id": "51b6"},
+    "messages": [{"kind": "visitor", "text": "Hello"}],
+}
+SILENT: Json = {"event": "new_chat", "chat": {"id": CHAT}}
+HI: Json = {"type": "text", "text": "Hi!"}
+OPERATOR_HI = {"kind": "operator", "text": "Hi!"}
+REDIRECT: Json = {"type": "redirect_to_operator", "operator_id": "240001"}
+
+
+def said(text: str, **more: object) -> Json:
+    return {"event": "new_message", "chat": {"id": CHAT}, "kind": "visitor", "text": text, **more}
+
+
+class Answering:
+    """Answers each question with what it was given, and counts."""
+
+    def __init__(self, webim: Webim, *replies: Json, **more: object) -> None:
+        self.webim = webim
+        self.response = {"replies": list(replies), **more}
+        self.questions: list[Json] = []
+
+    async def __call__(self, question: Json) -> None:
+        self.questions.append(question)
+        response = {"question_id": question["question_id"], **self.response}
+        await self.webim.notify(question["session_id"], response=response)
+
+
+async def test_check_22_the_answer_is_in_the_call_and_told_by_a_receipt(webim: Webim) -> None:
+    buttons = {"type": "buttons", "buttons": [{"text": "Delivery", "id": "b1"}]}
+    async with webim.program(Answering(webim, HI, buttons)):
+        answer = await webim.post(HELLO, headers=V1)
+    keyboard = {"kind": "keyboard", "buttons": [[{"id": "b1", "text": "Delivery"}]]}
+    assert (answer.status_code, answer.json()) == (200, {"has_answer": True, "messages": [OPERATOR_HI, keyboard]})
+    session = (await webim.chat(CHAT)).session
+    assert [receipt["status"] for receipt in await webim.receipts(session)] == ["delivered"]
+    assert (await webim.questions())[0]["api_version"] == "1"
+
+
+async def test_check_23_a_silent_program_means_no_answer(webim: Webim) -> None:
+    await webim.put_channel(v1_timeout_ms=500)
+    begun_s = time.monotonic()
+    answer = await webim.post(HELLO, headers=V1)
+    assert answer.json() == {"has_answer": False}
+    assert time.monotonic() - begun_s >= 0.5
+    chat = await webim.chat(CHAT)
+    assert chat.state == "transferred"
+
+
+async def test_a_new_message_of_version_1_is_answered_in_the_same_session(webim: Webim) -> None:
+    answering = Answering(webim, HI)
+    async with webim.program(answering):
+        await webim.post(HELLO, headers=V1)
+        pressed = {"event": "new_message", "chat": {"id": CHAT}, "kind": "keyboard_response"}
+        button = {"id": "b1", "text": "Delivery"}
+        answer = await webim.post({**pressed, "response": {"button": button}}, headers=V1)
+    assert answer.json()["messages"] == [OPERATOR_HI]
+    first, second = answering.questions
+    assert (second["query"], second["data"]["button"]) == ("Delivery", button)
+    assert first["session_id"] == second["session_id"]
+
+
+async def test_plain_messages_are_gathered_until_it_is_silent(webim: Webim) -> None:
+    async def answer_in_parts(question: Json) -> None:
+        for text in ("one", "two", "three"):
+            await webim.notify(question["session_id"], message={"type": "text", "value": text})
+            await asyncio.sleep(0.05)
+
+    async with webim.program(answer_in_parts):
+        answer = await webim.post(HELLO, headers=V1)
+    assert [message["text"] for message in answer.json()["messages"]] == ["one", "two", "three"]
+    receipts = await webim.receipts((await webim.chat(CHAT)).session)
+    assert [receipt["status"] for receipt in receipts] == ["delivered"] * 3
+
+
+async def test_an_answer_to_another_question_is_late(webim: Webim) -> None:
+    async def answer(question: Json) -> None:
+        await webim.notify(question["session_id"], response={"question_id": "another", "replies": [HI]})
+        other = {"type": "text", "text": "right"}
+        response = {"question_id": question["question_id"], "replies": [other]}
+        await webim.notify(question["session_id"], response=response)
+
+    async with webim.program(answer):
+        found = await webim.post(HELLO, headers=V1)
+    assert [message["text"] for message in found.json()["messages"]] == ["right"]
+    receipts = await webim.receipts((await webim.chat(CHAT)).session)
+    assert sorted((receipt["status"], receipt.get("reason")) for receipt in receipts) == [
+        ("delivered", None),
+        ("failed", "late_reply"),
+    ]
+
+
+async def test_a_repeated_call_gets_the_same_answer_and_asks_nobody(webim: Webim) -> None:
+    answering = Answering(webim, HI)
+    async with webim.program(answering):
+        first = await webim.post(HELLO, headers=V1)
+        again = await webim.post(HELLO, headers=V1)
+        told = await webim.post(said("more", id="m1"), headers=V1)
+        told_again = await webim.post(said("more", id="m1"), headers=V1)
+    assert first.json() == again.json() == told.json() == told_again.json()
+    assert len(answering.questions) == 2
+
+
+async def test_the_same_call_ten_times_at_once_is_one_question_with_one_answer(webim: Webim) -> None:
+    answering = Answering(webim, HI)
+    async with webim.program(answering):
+        answers = await asyncio.gather(*(webim.post(HELLO, headers=V1) for _ in range(10)))
+    assert {answer.text for answer in answers} == {answers[0].text}
+    assert answers[0].json()["messages"] == [OPERATOR_HI]
+    assert len(answering.questions) == 1
+
+
+@pytest.mark.parametrize(
+    ("mode", "actions", "body", "state"),
+    [
+        pytest.param(
+            "emit",
+            [REDIRECT],
+            {"has_answer": True, "messages": [OPERATOR_HI], "actions": [REDIRECT]},
+            "transferred",
+            id="a redirect is told",
+        ),
+        pytest.param("queue", [REDIRECT], {"has_answer": False}, "transferred", id="a redirect means no answer"),
+        pytest.param(
+            "emit",
+            [{"type": "closeChat"}],
+            {"has_answer": True, "messages": [OPERATOR_HI], "actions": [{"type": "close_chat"}]},
+            "closed",
+            id="a close is told in snake case",
+        ),
+        pytest.param(
+            "queue",
+            [{"type": "close_chat"}],
+            {"has_answer": True, "messages": [OPERATOR_HI]},
+            "active",
+            id="a close is unsupported",
+        ),
+    ],
+)
+async def test_actions_follow_the_channels_setting(
+    webim: Webim, mode: str, actions: list[Json], body: Json, state: str
+) -> None:
+    await webim.put_channel(v1_actions=mode)
+    async with webim.program(Answering(webim, HI, actions=actions)):
+        answer = await webim.post(HELLO, headers=V1)
+    assert answer.json() == body
+    assert (await webim.chat(CHAT)).state == state
+
+
+async def test_a_transfer_told_in_the_answer_unlinks_the_session_and_tells_the_program(webim: Webim) -> None:
+    async with webim.program(Answering(webim, HI, actions=[REDIRECT])):
+        await webim.post(HELLO, headers=V1)
+    kinds = [kind for kind in await webim.kinds() if kind not in {"receipt", "notification"}]
+    assert kinds == ["firstmessage", "notice", "stubsession.delete"]
+    started = (await webim.questions())[-1]
+    assert (started["event"], started["event_data"]) == ("livechatStarted", {"target": "operator", "id": "240001"})
+
+
+async def test_the_replies_to_a_silent_start_are_not_shown_and_the_chat_stays_with_the_bot(webim: Webim) -> None:
+    async with webim.program(Answering(webim, HI)):
+        answer = await webim.post(SILENT, headers=V1)
+    assert answer.json() == {"has_answer": True, "messages": []}
+    chat = await webim.chat(CHAT)
+    assert chat.state == "active"
+    assert [receipt["status"] for receipt in await webim.receipts(chat.session)] == ["skipped"]
+
+
+async def test_the_replies_to_a_silent_start_are_shown_where_the_channel_says_so(webim: Webim) -> None:
+    await webim.put_channel(deliver_init_replies=True)
+    async with webim.program(Answering(webim, HI)):
+        answer = await webim.post(SILENT, headers=V1)
+    assert answer.json()["messages"] == [OPERATOR_HI]
+
+
+async def test_a_silent_start_that_nobody_takes_is_no_error(webim: Webim) -> None:
+    await webim.put_channel(v1_timeout_ms=500)
+    assert (await webim.post(SILENT, headers=V1)).json() == {"has_answer": True, "messages": []}
+    assert (await webim.chat(CHAT)).state == "active"
+
+
+async def test_the_end_of_a_session_lets_the_next_message_open_another(webim: Webim) -> None:
+    answering = Answering(webim, HI, endSession=True)
+    async with webim.program(answering):
+        await webim.post(HELLO, headers=V1)
+        await webim.post(said("more"), headers=V1)
+    first, second = answering.questions
+    assert first["session_id"] != second["session_id"]
+    assert (second["new_session"], second["visitor_id"]) == (True, "51b6")
+
+
+async def test_check_34_two_chats_of_one_visitor_get_their_own_answers(webim: Webim) -> None:
+    async def echo(question: Json) -> None:
+        reply = {"type": "text", "text": question["conversation_id"]}
+        response = {"question_id": question["question_id"], "replies": [reply]}
+        await webim.notify(question["session_id"], response=response)
+
+    async def ask(chat: str) -> Json:
+        found: Json = (await webim.post({**HELLO, "chat": {"id": chat}}, headers=V1)).json()
+        return found
+
+    async with webim.program(echo):
+        chats = [f"chat-{number}" for number in range(8)]
+        answers = await asyncio.gather(*(ask(chat) for chat in chats))
+    assert [answer["messages"][0]["text"] for answer in answers] == chats
+
+
+async def test_what_webim_ignores_in_version_1_leaves_the_chat_with_the_bot(webim: Webim) -> None:
+    for body in ({"event": "chat_edited"}, said("  "), {"event": "new_message", "chat_id": 1, "kind": "info"}):
+        assert (await webim.post(body, headers=V1)).json() == {"has_answer": True, "messages": []}
+    assert await webim.events() == []
+
+
+async def test_the_answer_comes_long_before_the_time_is_up(webim: Webim) -> None:
+    await webim.put_channel(v1_timeout_ms=25_000)
+    async with webim.program(Answering(webim, HI)):
+        async with asyncio.timeout(10 * TIME_FACTOR):
+            assert (await webim.post(HELLO, headers=V1)).json()["has_answer"] is True
