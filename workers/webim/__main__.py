@@ -7,18 +7,25 @@ import asyncio
 from broker.runtime.backbone import Backbone
 from broker.runtime.main import run_worker
 from broker.runtime.serving import Place, serve
+from workers.webim.administration import administration
 from workers.webim.edge import build_app
 from workers.webim.parts import open_parts
 from workers.webim.settings import WebimSettings
 
 
 async def work(settings: WebimSettings, backbone: Backbone, stop: asyncio.Event) -> None:
-    """Take Webim's calls and send the answers, until ``stop`` is set."""
-    async with open_parts(settings, backbone) as parts:
+    """Take Webim's calls and send the answers, and let channels be managed, until ``stop`` is set."""
+    async with open_parts(settings, backbone) as parts, administration(settings, backbone, parts.channels) as routes:
         app = build_app(parts.endpoint, is_ready=lambda: backbone.ready)
+        app.include_router(routes)
         place = Place(settings.host, settings.port, "HEIMDALL_WEBIM_PORT", served="endpoint_served")
-        backbone.started.set()
-        await serve(app, place, stop)
+        sending = asyncio.create_task(backbone.consume(parts.outbound, stop))
+        sending.add_done_callback(lambda _: stop.set())
+        try:
+            await serve(app, place, stop)
+        finally:
+            stop.set()
+            await sending
 
 
 if __name__ == "__main__":

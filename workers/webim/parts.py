@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from broker.runtime.backbone import Backbone
+from broker.runtime.loop import Work
+from broker.runtime.outbound_http import OutboundHttp
 from broker.transport.ensure import ensure_bucket, ensure_consumers
 from broker.transport.topology import CHANNELS, CONVERSATIONS, PROGRAMS, SESSIONS, STUBSESSIONS, adapter_consumers
 from workers.webim.answers import Answers
@@ -14,13 +16,17 @@ from workers.webim.calls import Calls
 from workers.webim.channel import WEBIM
 from workers.webim.channels import Channels
 from workers.webim.chat_store import CHATS, ChatStore
+from workers.webim.client import BotApi
 from workers.webim.conversations import Conversations
 from workers.webim.edge import Endpoint
 from workers.webim.endings import Endings
 from workers.webim.hearing import Hearings
 from workers.webim.inbound import Inbound
+from workers.webim.outbound import Outbound, outbound_work
+from workers.webim.sending import Sender
 from workers.webim.sessions import ChatSessions
 from workers.webim.settings import WebimSettings
+from workers.webim.stored_data import StoredData
 from workers.webim.transfer_notes import TransferNotes
 
 
@@ -33,6 +39,7 @@ class Parts:
     conversations: Conversations
     endings: Endings
     endpoint: Endpoint
+    outbound: Work
 
 
 @contextlib.asynccontextmanager
@@ -50,6 +57,12 @@ async def open_parts(settings: WebimSettings, backbone: Backbone) -> AsyncIterat
     )
     hearings, answers = Hearings(), Answers(chats, conversations, endings)
     channels = Channels(connection, channels=backbone.records(CHANNELS), programs=backbone.records(PROGRAMS))
-    async with channels, hearings.reader(connection), contextlib.aclosing(answers):
+    http = OutboundHttp(private_addresses=settings.private_addresses)
+    async with channels, hearings.reader(connection), contextlib.aclosing(answers), http:
         endpoint = Endpoint(channels, Calls(connection, channels, inbound, hearings, answers))
-        yield Parts(channels, chats, conversations, endings, endpoint)
+        api = BotApi(http, base_url_template=settings.base_url_template)
+        stored = StoredData(http, base_url_template=settings.base_url_template)
+        sender = Sender(api, stored, channels, endings)
+        outbound = Outbound(channels, chats, conversations, endings, sender, backbone.dead_letters)
+        work = outbound_work(outbound, partitions=settings.partitions, lease_s=settings.lease_s)
+        yield Parts(channels, chats, conversations, endings, endpoint, work)

@@ -26,11 +26,14 @@ from broker.transport.reader import LogReader, StoredMessage, read_range
 from broker.transport.topology import CHANNELS, CONVERSATIONS, DEADLETTER_STREAM, PARTITIONS, PROGRAMS
 from tests.conftest import TIME_FACTOR, poll
 from tests.processes import free_port
+from tests.standins.webim_fixtures import webim_url
 from workers.webim.__main__ import work
 from workers.webim.channel import Channel, ChannelSettings, OrgChannels
 from workers.webim.chat_store import CHATS, ChatStore
 from workers.webim.chats import Chat
 from workers.webim.settings import WebimSettings
+
+__all__ = ["webim_url"]
 
 READ_MAX = 1_000
 CALL_WAIT_S = 30.0 * TIME_FACTOR
@@ -221,7 +224,8 @@ def _settings(**changes: object) -> ChannelSettings:
 @contextlib.asynccontextmanager
 async def running_webim(url: str, org: str, **changes: object) -> AsyncIterator[Webim]:
     """A worker on that server, ready, with one channel; it must end by itself when told to."""
-    settings = WebimSettings(nats_url=url, port=free_port()).model_copy(update=changes)
+    nowhere = {"base_url_template": "http://127.0.0.1:9", "private_addresses": True}
+    settings = WebimSettings(nats_url=url, port=free_port()).model_copy(update={**nowhere, **changes})
     async with open_backbone(settings, name="webim") as backbone, httpx2.AsyncClient(timeout=CALL_WAIT_S) as client:
         webim = Webim(backbone, org, settings.port, client)
         task = asyncio.create_task(work(settings, backbone, webim.stop))
