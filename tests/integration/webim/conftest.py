@@ -205,7 +205,7 @@ class Webim:
 
     async def _is_served(self) -> bool:
         """An unknown event is ignored once the channel and its deployment are seen."""
-        answer = await self.client.post(self.url, content=b"{}", headers=V2)
+        answer = await self.client.post(self.url + "/v1", content=b"{}", headers={"Content-Type": "application/json"})
         wrong = {"unauthorized"} if self.channel.settings.inbound_basic_user else {"bad_event"}
         return answer.json().get("error") in wrong
 
