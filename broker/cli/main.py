@@ -9,6 +9,7 @@ import typer
 from typer.exceptions import TyperException
 
 from broker.cli import (
+    channels,
     chats,
     deadletters,
     dev,
@@ -62,6 +63,7 @@ def begin(
 for _command in (dev, worker, tap, explain, publish, links, timers, partitions, registrations):
     app.command(_command.NAME)(_command.command)
 app.add_typer(bench.app, name="bench")
+app.add_typer(channels.app, name="channels")
 app.add_typer(chats.app, name="chats")
 app.add_typer(deadletters.app, name="deadletters")
 app.add_typer(stubs.app, name=stubs.NAME)

@@ -68,7 +68,7 @@ class NoWorkerError(BackboneError):
     is_ours = True
 
     def __init__(self, verb: str, *, worker: str = "linker") -> None:
-        super().__init__(f"no {worker} is there to answer {verb!r}: start one with 'heimdall worker {worker}'")
+        super().__init__(f"no worker {worker!r} is there to answer {verb!r}: start one with 'heimdall worker {worker}'")
 
 
 class ProcessEndedError(BackboneError):
