@@ -20,8 +20,8 @@ EXPIRY_PARTITIONS = 4
 
 ACK_WAIT_S = 30
 ACK_PENDING_MAX = 1_000
-SERVICE_ACK_PENDING_MAX = 50_000
-"""Runs of a service that may wait behind slow stubs before the other stubs of their partition wait as well."""
+SLOW_ACK_PENDING_MAX = 50_000
+"""What may wait behind slow stubs, or chats of a channel that is away, before their neighbours wait as well."""
 MESSAGE_BYTES_MAX = 1 << 20
 CONSUMERS_MAX = 500
 """Per stream; the server's own default of 1,000 is silent, and readers of a reconnect storm count as well."""
@@ -184,7 +184,7 @@ def service_consumers(org: str, service: str) -> tuple[ConsumerSpec, ...]:
         ConsumerSpec(
             f"service-{org}-{service}-{number}",
             (f"p.{number}.{STUBS}.org.{org}.service.{service}.>",),
-            SERVICE_ACK_PENDING_MAX,
+            SLOW_ACK_PENDING_MAX,
         )
         for number in range(SERVICE_PARTITIONS)
     )
@@ -196,6 +196,7 @@ def adapter_consumers(channel: str, partitions: int = PARTITIONS) -> tuple[Consu
         ConsumerSpec(
             f"{channel}-{number}",
             tuple(f"p.{each}.{NOTIFICATIONS}.{channel}.>" for each in range(number, partitions, ADAPTER_CONSUMERS)),
+            SLOW_ACK_PENDING_MAX,
         )
         for number in range(min(ADAPTER_CONSUMERS, partitions))
     )

@@ -82,6 +82,9 @@ class Outbound:
         conversation = subject.conversation
         assert conversation is not None  # noqa: S101 - only initialize has none, and is skipped
         channel = self._channels.by_path(subject.path)
+        if channel is None:  # one that another process has just heard of
+            await asyncio.sleep(LOOK_AGAIN_S)
+            channel = self._channels.by_path(subject.path)
         if subject.kind is Kind.EXPIRED:
             await self._lapse(channel, conversation)
         elif channel is None:
@@ -133,7 +136,7 @@ class Outbound:
             return
         progress = Progress(self._chats, work.channel, kept, work.original.sequence)
         try:
-            sent = await self._sender.send(work.channel, progress, plan)
+            sent = await self._sender.send(work.channel, progress, plan, waited=work.original.attempts > 1)
             if sent.acted or plan.ends:
                 step = len(plan.steps) + (ACTED if sent.acted else ENDING)
                 sending = Sending(sequence=progress.sequence, step=step, failed=sent.failed)

@@ -6,6 +6,8 @@ import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
+import stamina
+
 from broker.runtime.backbone import Backbone
 from broker.runtime.loop import Work
 from broker.runtime.outbound_http import OutboundHttp
@@ -46,6 +48,7 @@ class Parts:
 async def open_parts(settings: WebimSettings, backbone: Backbone) -> AsyncIterator[Parts]:
     """Bucket and consumers are there, channels are loaded, and the log is followed, until the end of the block."""
     connection = backbone.connection
+    stamina.instrumentation.set_on_retry_hooks(())  # a line for each retry of each chat is too much; they are counted
     await ensure_bucket(connection, CHATS, replicas=settings.replicas)
     await ensure_consumers(connection, CONVERSATIONS, adapter_consumers(WEBIM, settings.partitions))
     conversations = Conversations(backbone.publisher)
@@ -62,7 +65,7 @@ async def open_parts(settings: WebimSettings, backbone: Backbone) -> AsyncIterat
         endpoint = Endpoint(channels, Calls(connection, channels, inbound, hearings, answers))
         api = BotApi(http, base_url_template=settings.base_url_template)
         stored = StoredData(http, base_url_template=settings.base_url_template)
-        sender = Sender(api, stored, channels, endings)
+        sender = Sender(api, stored, channels, endings, patience_s=settings.patience_s)
         outbound = Outbound(channels, chats, conversations, endings, sender, backbone.dead_letters)
         work = outbound_work(outbound, partitions=settings.partitions, lease_s=settings.lease_s)
         yield Parts(channels, chats, conversations, endings, endpoint, work)

@@ -36,8 +36,7 @@ from workers.webim.stored_data import StoredData
 
 CALLS_MAX = 4
 FIRST_PAUSE_S, PAUSE_S_MAX = 0.5, 2.0
-"""Half a second, one, two; then the chat waits in its lane, and others go on."""
-GIVE_UP_S = 600.0
+"""Half a second, one, two; then the chat waits in its lane, and each wait is followed by one call: many may wait."""
 AUTH_FAILED = "webim_auth_failed"
 """The alarm that an administrator sees."""
 
@@ -55,20 +54,20 @@ class Sent:
 class Sender:
     """One per process. A step that may have been taken already is looked for in Webim's own log, if there is a login.
 
-    ``give_up_s``: for how long a step is tried; what waits longer is set aside.
+    ``patience_s``: for how long a step is tried; what waits longer is set aside.
     """
 
     def __init__(
-        self, api: BotApi, stored: StoredData, channels: Channels, endings: Endings, *, give_up_s: float = GIVE_UP_S
+        self, api: BotApi, stored: StoredData, channels: Channels, endings: Endings, *, patience_s: float
     ) -> None:
         self._api = api
         self._stored = stored
         self._channels = channels
         self._endings = endings
-        self._give_up_s = give_up_s
+        self._patience_s = patience_s
 
-    async def send(self, channel: Channel, progress: Progress, plan: Plan) -> Sent:
-        """What Webim made of the steps.
+    async def send(self, channel: Channel, progress: Progress, plan: Plan, *, waited: bool = False) -> Sent:
+        """What Webim made of the steps. ``waited``: the chat has waited in its lane, so its next step is tried once.
 
         Raises:
             ChannelAwayError: not now; the step that is next is kept.
@@ -83,7 +82,8 @@ class Sender:
                 begun = await progress.begin(number, now_ms=_now_ms(), failed=failed)
             step = plan.steps[number]
             try:
-                await self._take(channel, progress, step, doubtful=is_again)
+                calls_max = 1 if waited and is_again else CALLS_MAX
+                await self._take(channel, progress, step, doubtful=is_again, calls_max=calls_max)
             except ChannelError as error:
                 if error.retryable:
                     raise self._away(error, begun.since_ms) from error
@@ -112,16 +112,16 @@ class Sender:
             await self._endings.failed_transfer(channel, progress.chat, cause=cause, error=words[0], desc=words[1])
 
     def _away(self, error: ChannelError, since_ms: int) -> ChannelError:
-        if _now_ms() - since_ms < self._give_up_s * MS_PER_S:
+        if _now_ms() - since_ms < self._patience_s * MS_PER_S:
             away = ChannelAwayError(WEBIM, problem=str(error))
             away.retry_after_s = error.retry_after_s
             return away
-        return ChannelGaveUpError(WEBIM, problem=f"tried for {self._give_up_s:g} s; at last: {error}")
+        return ChannelGaveUpError(WEBIM, problem=f"tried for {self._patience_s:g} s; at last: {error}")
 
-    async def _take(self, channel: Channel, progress: Progress, step: Step, *, doubtful: bool) -> None:
+    async def _take(self, channel: Channel, progress: Progress, step: Step, *, doubtful: bool, calls_max: int) -> None:
         """Have Webim take one step; each try that may have been taken makes the next one look first."""
         method = method_of(step) if isinstance(step, Action) else "send_message"
-        async for attempt in _tries():
+        async for attempt in _tries(calls_max):
             with attempt:
                 if attempt.num > 1:
                     RETRIES.labels(method).inc()
@@ -175,10 +175,10 @@ class Sender:
                 log.warning("alarm_not_ended", channel_id=channel.id, error_code=error.code)
 
 
-def _tries() -> AsyncIterator[stamina.Attempt]:
+def _tries(calls_max: int) -> AsyncIterator[stamina.Attempt]:
     found = stamina.retry_context(
         on=_pause,
-        attempts=CALLS_MAX,
+        attempts=calls_max,
         timeout=None,
         wait_initial=FIRST_PAUSE_S,
         wait_max=PAUSE_S_MAX,

@@ -23,6 +23,9 @@ class WebimSettings(Settings):
     private_addresses: bool = Field(
         False, description="Whether Webim may be at a private address or this machine's own, as in a test."
     )
+    patience_s: float = Field(
+        600.0, gt=0, description="Seconds that an answer is tried while Webim is away; then: dead letter."
+    )
     admin_tokens: SecretStr = Field(
         SecretStr(""), description="Who may manage channels by HTTP: <org>=<token>, comma-separated; empty: nobody."
     )

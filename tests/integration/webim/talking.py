@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator
+import subprocess
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
+import httpx2
+
+from broker.runtime.backbone import open_backbone
 from broker.runtime.embedded import EmbeddedServer
+from broker.runtime.settings import Settings
 from broker.transport.publisher import Stored
-from tests.conftest import poll
+from tests.conftest import TIME_FACTOR, poll
 from tests.integration.webim.conftest import Json, running_webim
 from tests.integration.webim.conftest import Webim as Adapter
+from tests.processes import free_port, worker_process
 from tests.standins.webim_control import Call, Transcript, Webim, webim_at
 
 BOT_TOKEN = "bot-token-of-the-test"
 ADMIN = {"email": "admin@example.com", "password": "planted-password"}
 RECEIPT_WITHIN_S = 30.0
+
+Start = Callable[[], contextlib.AbstractContextManager[subprocess.Popen[bytes]]]
 
 
 class Talk:
@@ -78,6 +86,27 @@ class Talk:
         """State and reason of that question's chat, as the adapter remembers it."""
         chat = await self.adapter.chat(question["conversation_id"])
         return chat.state, chat.reason
+
+
+@contextlib.asynccontextmanager
+async def talking_to_process(server: EmbeddedServer, org: str, url: str) -> AsyncIterator[tuple[Talk, Start]]:
+    """The same without a worker: what is yielded starts one as a process, at the same address each time."""
+    port = free_port()
+
+    def start() -> contextlib.AbstractContextManager[subprocess.Popen[bytes]]:
+        settings = {"PORT": str(port), "BASE_URL_TEMPLATE": url, "PRIVATE_ADDRESSES": "true"}
+        return worker_process(
+            "webim", server.url, **{f"HEIMDALL_WEBIM_{name}": each for name, each in settings.items()}
+        )
+
+    async with (
+        webim_at(url) as installation,
+        open_backbone(Settings(nats_url=server.url), name="test") as backbone,
+        httpx2.AsyncClient(timeout=RECEIPT_WITHIN_S * TIME_FACTOR) as client,
+    ):
+        await installation.reset()
+        yield Talk(installation, Adapter(backbone, org, port, client)), start
+        assert await installation.violations() == []
 
 
 @contextlib.asynccontextmanager

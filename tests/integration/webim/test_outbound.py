@@ -17,7 +17,7 @@ from broker.runtime.embedded import EmbeddedServer
 from broker.transport.topology import CHANNELS
 from tests.conftest import poll
 from tests.integration.webim.conftest import Json
-from tests.integration.webim.talking import ADMIN, BOT_TOKEN, Talk, talking
+from tests.integration.webim.talking import ADMIN, BOT_TOKEN, Talk, talking, talking_to_process
 from workers.webim.channel_store import ChannelStore
 
 SEND = "/send_message"
@@ -334,6 +334,64 @@ async def test_with_the_admin_login_a_message_that_was_taken_is_not_said_again(t
     assert (await talk.adapter.chat(question["conversation_id"])).bot_messages == 3
 
 
+async def test_what_has_waited_for_too_long_is_a_dead_letter_and_the_next_answer_goes_on(
+    server: EmbeddedServer, org: str, webim_url: str
+) -> None:
+    async with talking(server, org, webim_url, patience_s=1.0) as talk:
+        question = await talk.begin("Hello")
+        await talk.installation.fault(path=SEND, status=503, count=8)
+        said = await talk.answer(question, "lost")
+        assert await talk.outcome(question, said) == ("failed", "channel_gave_up")
+        await talk.installation.clear_faults()
+        assert [letter["reason"] for letter in await talk.adapter.letters()] == ["channel_gave_up"]
+        assert await talk.outcome(question, await talk.answer(question, "next")) == ("delivered", None)
+        assert await talk.shown(question) == ["next"]
+
+
+@pytest.mark.parametrize(
+    ("login", "fault"),
+    [
+        pytest.param({}, {"delay_ms": 20_000}, id="before it was taken"),
+        pytest.param(ADMIN, {"delay_ms": 20_000, "taken": True}, id="after it was taken, with the login"),
+    ],
+)
+async def test_a_worker_killed_in_the_middle_of_an_answer_neither_loses_nor_doubles_anything(
+    server: EmbeddedServer, org: str, webim_url: str, login: dict[str, Any], fault: dict[str, Any]
+) -> None:
+    async with talking_to_process(server, org, webim_url) as (talk, start):
+        with start() as worker:
+            await talk.use_channel(**login)
+            question = await talk.begin("Hello")
+            await talk.installation.fault(path=SEND, skip=2, **fault)
+            said = [await talk.answer(question, *texts) for texts in (("1", "2", "3", "4"), ("5", "6"))]
+            await poll(lambda: _count(talk, 3), 20)
+            worker.kill()
+            worker.wait()
+        with start():
+            outcomes = [await talk.outcome(question, each) for each in said]
+        assert outcomes == [("delivered", None), ("delivered", None)]
+        assert await talk.shown(question) == ["1", "2", "3", "4", "5", "6"]
+
+
+async def test_a_worker_killed_between_a_redirect_and_its_note_hands_the_chat_over_once(
+    server: EmbeddedServer, org: str, webim_url: str
+) -> None:
+    async with talking_to_process(server, org, webim_url) as (talk, start):
+        with start() as worker:
+            await talk.use_channel(**ADMIN)
+            question = await talk.begin("Hello")
+            await talk.installation.fault(path=REDIRECT, delay_ms=20_000, taken=True)
+            said = await talk.answer(question, "One moment", actions=[TO_OLGA])
+            await poll(lambda: talk.calls(REDIRECT), 20)
+            worker.kill()
+            worker.wait()
+        with start():
+            assert await talk.outcome(question, said) == ("delivered", None)
+            await poll(lambda: _is(talk, question, "transferred"))
+        assert [notice["event"] for notice in await talk.notices(question)] == ["livechatStarted"]
+        assert await talk.shown(question) == ["One moment"]
+
+
 async def test_a_private_address_is_refused(server: EmbeddedServer, org: str, webim_url: str) -> None:
     private = webim_url.replace("http://", "https://")
     async with talking(server, org, webim_url, private_addresses=False, base_url_template=private) as talk:
@@ -345,6 +403,10 @@ async def test_a_private_address_is_refused(server: EmbeddedServer, org: str, we
 
 async def _is(talk: Talk, question: Json, state: str) -> bool:
     return (await talk.state(question))[0] == state
+
+
+async def _count(talk: Talk, count: int) -> bool:
+    return len(await talk.calls(SEND)) == count
 
 
 async def _alarm_is(talk: Talk, alarm: str | None) -> bool:
