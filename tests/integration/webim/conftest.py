@@ -30,7 +30,7 @@ from tests.standins.webim_fixtures import webim_url
 from workers.webim.__main__ import work
 from workers.webim.channel import Channel, ChannelSettings, OrgChannels
 from workers.webim.chat_store import CHATS, ChatStore
-from workers.webim.chats import Chat
+from workers.webim.chats import Chat, chat_key
 from workers.webim.settings import WebimSettings
 
 __all__ = ["webim_url"]
@@ -99,7 +99,7 @@ class Webim:
         await poll(self._is_served)
         return channel
 
-    async def deploy(self, *, service: str | None = None, commit: str = "c0ffee") -> None:
+    async def deploy(self, *, service: str | None = None, commit: str = "c0ffee", asked_at_ms: int = 1) -> None:
         """One more version that succeeded."""
         deployment = Deployment(
             id=f"dp{uuid4().hex[:8]}",
@@ -110,7 +110,7 @@ class Webim:
             kind="branch",
             commit=commit,
             service=service,
-            asked_at_ms=1,
+            asked_at_ms=asked_at_ms,
         )
         key = deployment_key(self.org, self.channel.id, deployment.id)
         await self.backbone.records(PROGRAMS).write(key, encode(dump(deployment)), revision=None)
@@ -170,6 +170,22 @@ class Webim:
         assert kept.chat is not None
         after = kept.chat.model_copy(update=changes)
         await store.save(after, revision=kept.revision, idle_s=self.channel.settings.session_idle_ttl_s)
+
+    async def keep_chat(self, chat: Chat) -> None:
+        """Put a chat's record there as it is."""
+        store = ChatStore(self.backbone.records(CHATS), self.backbone.records("SESSIONS"))
+        await store.save(chat, revision=0, idle_s=self.channel.settings.session_idle_ttl_s)
+
+    async def break_chat(self, chat_id: int | str, value: bytes) -> None:
+        """Put something there that is no chat's record."""
+        await self.backbone.records(CHATS).write(chat_key(self.channel.id, str(chat_id)), value, revision=None)
+
+    async def link(self, session: str, stub: str) -> None:
+        """What a program publishes to give a session to a stub."""
+        task = {"operation": "set", "sessionuuid": session, "stubref": stub, "set_new_with_timeout_hours": 1.0}
+        body = encode({"params": {"platform": "webim", "webim": task}})
+        subject = self.channel.path.conversation(SessionId(session)).subject(Kind.SET)
+        await self.backbone.publisher.store(subject, body)
 
     async def notify(self, session: str, *, stub: str = "test.stub", **members: Any) -> Stored:
         """What a program publishes: ``response={...}`` for webim_response, ``message={...}`` for webim_message."""

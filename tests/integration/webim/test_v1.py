@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from tests.conftest import TIME_FACTOR
+from tests.conftest import TIME_FACTOR, poll
 from tests.integration.webim.conftest import V1, Json, Webim
 
 CHAT = "9401b039-ace3-4619-b884-a24e0aaf7adb"
@@ -52,7 +52,7 @@ async def test_check_22_the_answer_is_in_the_call_and_told_by_a_receipt(webim: W
     assert (await webim.questions())[0]["api_version"] == "1"
 
 
-async def test_check_23_a_silent_program_means_no_answer(webim: Webim) -> None:
+async def test_check_23_a_silent_program_means_no_answer_and_a_late_one_is_discarded(webim: Webim) -> None:
     await webim.put_channel(v1_timeout_ms=500)
     begun_s = time.monotonic()
     answer = await webim.post(HELLO, headers=V1)
@@ -60,6 +60,14 @@ async def test_check_23_a_silent_program_means_no_answer(webim: Webim) -> None:
     assert time.monotonic() - begun_s >= 0.5
     chat = await webim.chat(CHAT)
     assert chat.state == "transferred"
+    stored = await webim.notify(chat.session, response={"replies": [HI]})
+    await poll(lambda: _told(webim, chat.session, stored.sequence), within_s=10)
+    [receipt] = await webim.receipts(chat.session)
+    assert (receipt["status"], receipt["reason"]) == ("failed", "late_reply")
+
+
+async def _told(webim: Webim, session: str, sequence: int) -> bool:
+    return any(receipt["notification"] == sequence for receipt in await webim.receipts(session))
 
 
 async def test_a_new_message_of_version_1_is_answered_in_the_same_session(webim: Webim) -> None:
