@@ -14,18 +14,21 @@ from workers.webim.settings import WebimSettings
 
 
 async def work(settings: WebimSettings, backbone: Backbone, stop: asyncio.Event) -> None:
-    """Take Webim's calls and send the answers, and let channels be managed, until ``stop`` is set."""
+    """Take Webim's calls, send answers, collect dialogs and let channels be managed, until ``stop`` is set."""
     async with open_parts(settings, backbone) as parts, administration(settings, backbone, parts.channels) as routes:
         app = build_app(parts.endpoint, is_ready=lambda: backbone.ready)
         app.include_router(routes)
         place = Place(settings.host, settings.port, "HEIMDALL_WEBIM_PORT", served="endpoint_served")
-        sending = asyncio.create_task(backbone.consume(parts.outbound, stop))
-        sending.add_done_callback(lambda _: stop.set())
+        loops = (backbone.consume(parts.outbound, stop), parts.collector.run(stop))
+        tasks = [asyncio.ensure_future(loop) for loop in loops]
+        for task in tasks:
+            task.add_done_callback(lambda _: stop.set())
         try:
             await serve(app, place, stop)
         finally:
             stop.set()
-            await sending
+            await asyncio.wait(tasks)
+            await asyncio.gather(*tasks)  # what ended one of them early
 
 
 if __name__ == "__main__":

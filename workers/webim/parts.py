@@ -19,11 +19,14 @@ from workers.webim.channel import WEBIM
 from workers.webim.channels import Channels
 from workers.webim.chat_store import CHATS, ChatStore
 from workers.webim.client import BotApi
+from workers.webim.collecting import Collecting
+from workers.webim.collector import Collector
 from workers.webim.conversations import Conversations
 from workers.webim.edge import Endpoint
 from workers.webim.endings import Endings
 from workers.webim.hearing import Hearings
 from workers.webim.inbound import Inbound
+from workers.webim.looking import Looking
 from workers.webim.outbound import Outbound, outbound_work
 from workers.webim.sending import Sender
 from workers.webim.sessions import ChatSessions
@@ -42,6 +45,7 @@ class Parts:
     endings: Endings
     endpoint: Endpoint
     outbound: Work
+    collector: Collector
 
 
 @contextlib.asynccontextmanager
@@ -53,7 +57,8 @@ async def open_parts(settings: WebimSettings, backbone: Backbone) -> AsyncIterat
     await ensure_consumers(connection, CONVERSATIONS, adapter_consumers(WEBIM, settings.partitions))
     conversations = Conversations(backbone.publisher)
     chats = ChatStore(backbone.records(CHATS), backbone.records(SESSIONS))
-    endings = Endings(conversations, chats, TransferNotes(backbone.records(CHATS)))
+    notes = TransferNotes(backbone.records(CHATS))
+    endings = Endings(conversations, chats, notes)
     sessions = ChatSessions(conversations, backbone.records(SESSIONS), backbone.records(STUBSESSIONS))
     inbound = Inbound(
         connection, backbone.dead_letters, conversations, chats, sessions, endings, partitions=settings.partitions
@@ -68,4 +73,7 @@ async def open_parts(settings: WebimSettings, backbone: Backbone) -> AsyncIterat
         sender = Sender(api, stored, channels, endings, patience_s=settings.patience_s)
         outbound = Outbound(channels, chats, conversations, endings, sender, backbone.dead_letters)
         work = outbound_work(outbound, partitions=settings.partitions, lease_s=settings.lease_s)
-        yield Parts(channels, chats, conversations, endings, endpoint, work)
+        collecting = Collecting(connection, conversations, partitions=settings.partitions)
+        looking = Looking(channels, chats, notes, endings, stored, collecting)
+        collector = Collector(connection, channels, notes, looking, stored)
+        yield Parts(channels, chats, conversations, endings, endpoint, work, collector)

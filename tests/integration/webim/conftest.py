@@ -26,6 +26,7 @@ from broker.transport.reader import LogReader, StoredMessage, read_range
 from broker.transport.topology import CHANNELS, CONVERSATIONS, DEADLETTER_STREAM, PARTITIONS, PROGRAMS
 from tests.conftest import TIME_FACTOR, poll
 from tests.processes import free_port
+from tests.standins import webim_control
 from tests.standins.webim_fixtures import webim_url
 from workers.webim.__main__ import work
 from workers.webim.channel import Channel, ChannelSettings, OrgChannels
@@ -260,6 +261,14 @@ async def webim(server: EmbeddedServer, org: str) -> AsyncIterator[Webim]:
     """The worker that most tests use."""
     async with running_webim(server.url, org) as running:
         yield running
+
+
+@pytest_asyncio.fixture
+async def standin(webim_url: str) -> AsyncIterator[webim_control.Webim]:
+    """The stand-in Webim, reset for this test."""
+    async with webim_control.webim_at(webim_url) as opened:
+        await opened.reset()
+        yield opened
 
 
 async def _listens(port: int) -> bool:

@@ -20,7 +20,7 @@ from broker.errors import (
     ChatGoneError,
 )
 from broker.runtime.outbound_http import OutboundHttp
-from tests.standins.webim_control import Webim, webim_at, webim_process
+from tests.standins.webim_control import Webim
 from workers.webim.channel import Channel, ChannelSettings
 from workers.webim.stored_data import StoredData
 
@@ -29,25 +29,10 @@ CHAT = "/api/v2/chat"
 PASSWORD = "a secret of the test's"
 
 
-@pytest.fixture(scope="module")
-def standin_url() -> Any:
-    """One stand-in for all of them."""
-    with webim_process() as url:
-        yield url
-
-
-@pytest_asyncio.fixture
-async def standin(standin_url: str) -> AsyncIterator[Webim]:
-    """An account with an administrator."""
-    async with webim_at(standin_url) as opened:
-        await opened.reset()
-        await opened.configure(admin_email="admin@example.com", admin_password=PASSWORD)
-        yield opened
-
-
 @pytest_asyncio.fixture
 async def stored_data(standin: Webim) -> AsyncIterator[StoredData]:
-    """A client of it."""
+    """A client of an account with an administrator."""
+    await standin.configure(admin_email="admin@example.com", admin_password=PASSWORD)
     async with OutboundHttp(private_addresses=True) as http:
         yield StoredData(http, base_url_template=standin.url)
 
