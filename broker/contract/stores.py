@@ -27,7 +27,7 @@ BUCKET_NOTES = {
     ),
     "CHANNELS": ("`<org>.<channel>`", "an org's channels with their settings and secrets: for the adapter alone"),
     "PROGRAMS": (
-        "`<org>.deployment.<channel id>.<id>`, `<org>.follow.<channel id>`, `<org>.version.<service>`",
+        "`<org>.deployment.<channel id>.<id>`, `<org>.follow.<channel id>`, `<org>.version.<service>`, `<org>.project`",
         "which version of its answering program a channel asks for, and what became of that",
     ),
     "PROFILES": ("`<org>.<chat>`", "which chats exist, how they look, which stub takes what no link takes"),

@@ -21,6 +21,7 @@ from broker.domain.wire import Wire
 DEPLOYMENT = "deployment"
 FOLLOW = "follow"
 VERSION = "version"
+PROJECT = "project"
 LOG_CHARACTERS_MAX = 32_768
 ID_CHARACTERS = 12
 SHORT_CHARACTERS = 12
@@ -140,3 +141,8 @@ def version_key(version: Version) -> str:
 def follow_key(org: str, channel_id: str) -> str:
     """Where it is kept that a channel follows its reference."""
     return f"{org}.{FOLLOW}.{channel_id}"
+
+
+def project_key(org: str) -> str:
+    """There while some worker makes the org's versions ready."""
+    return f"{org}.{PROJECT}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from broker.domain.deployments import LOG_CHARACTERS_MAX, Deployment, Follow, Version, next_deployment_id, standing_of
 from broker.errors import AmbiguousCommitError, UnknownRefError
@@ -20,17 +20,28 @@ AGAIN_MS = 60_000
 """After a failure that says nothing about a commit, the same reference is tried again so much later."""
 
 
-def takeable(seen: Iterable[Seen], *, org: str | None, now_s: float) -> list[Seen]:
-    """The deployments that may be begun now, the one that was asked for first in front; ``org`` None: of every org."""
-    found = [one for one in seen if _may_begin(one, now_s - one.since_s, org)]
+def takeable(seen: Iterable[Seen], *, org: str | None, projects: Collection[str], now_s: float) -> list[Seen]:
+    """The deployments that may be begun now, the one that was asked for first in front.
+
+    Args:
+        seen: all that are kept.
+        org: whose project this worker has; None: it has none, and answers for all that have none.
+        projects: the orgs that some worker has the project of.
+        now_s: this process's clock.
+    """
+    found = [one for one in seen if _may_begin(one, now_s - one.since_s, org, projects)]
     return sorted(found, key=lambda one: (one.deployment.asked_at_ms, one.deployment.id))
 
 
-def _may_begin(seen: Seen, quiet_s: float, org: str | None) -> bool:
-    if seen.deployment.status == "running":
-        return quiet_s >= SILENT_S
-    is_own = org is None or seen.deployment.org == org
-    return seen.deployment.status == "pending" and (is_own or quiet_s >= FOREIGN_S)
+def _may_begin(seen: Seen, quiet_s: float, org: str | None, projects: Collection[str]) -> bool:
+    if not seen.deployment.is_open:
+        return False
+    wait_s = SILENT_S if seen.deployment.status == "running" else 0.0
+    if seen.deployment.org != org:
+        if seen.deployment.org in projects:
+            return False
+        wait_s = max(wait_s, 0.0 if org is None else FOREIGN_S)
+    return quiet_s >= wait_s
 
 
 def wished(follow: Follow, deployments: Iterable[Deployment], refs: Refs, *, now_ms: int) -> Deployment | None:

@@ -52,7 +52,8 @@ class Deployer:
 
     async def _take(self) -> Held | None:
         now_s = asyncio.get_running_loop().time()
-        for seen in takeable(self._store.deployments.values(), org=self._org, now_s=now_s):
+        found = self._store.deployments.values()
+        for seen in takeable(found, org=self._org, projects=self._store.projects, now_s=now_s):
             try:
                 held = await self._store.take(seen, worker=self._worker)
             except BusError as error:
@@ -89,7 +90,7 @@ class Deployer:
         one = held.deployment
         if one.status == "succeeded":
             log.info("deployment_succeeded", **_facts(held), service=one.service, duration_ms=took_ms)
-        else:
+        elif one.status == "failed":
             log.warning("deployment_failed", **_facts(held), error_code=one.error, duration_ms=took_ms)
 
     async def _build_or_fail(self, held: Held) -> None:
@@ -100,11 +101,11 @@ class Deployer:
             await self._make_ready(held)
         except DeploymentError as error:
             held.change(status="failed", error=error.code, service=None)
-        except BackboneError as error:  # the bus is away: another attempt may succeed
-            log.warning("deployment_deferred", **_facts(held), error_code=error.code)
-            held.change(status="pending", worker=None)
-            return
         except Exception as error:  # noqa: BLE001 - a fault of ours must not leave the channel waiting for ever
+            if isinstance(error, BackboneError) and error.retryable:
+                log.warning("deployment_deferred", **_facts(held), error_code=error.code)
+                held.change(status="pending", begun=held.deployment.begun - 1)
+                return
             log.error("deployment_broken", error_type=type(error).__name__, where=where(error))
             held.change(status="failed", error=BuildFailedError.code, service=None)
         else:

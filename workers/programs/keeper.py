@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections import Counter
+import math
 
 import structlog
 
@@ -17,7 +17,9 @@ from workers.programs.use import Consumers, Use
 from workers.programs.versions import Versions
 
 RETIRED_AFTER_LOOKS = 3
-"""In a row without any use: by then every worker has ended its process of that version."""
+"""So many looks' time without any use: by then every worker has ended its process of that version."""
+SOON_S = 1.0
+"""After a change of what is chosen: the replaced version's registrations end then."""
 
 log = structlog.get_logger()
 
@@ -37,10 +39,10 @@ class Keeper:
         self._changed = store.watch()
         self._chosen: list[str] = []
         self._used_s: dict[str, float] = {}
-        self._unused_looks: Counter[str] = Counter()
+        self._unused_since_s: dict[str, float] = {}
 
     async def run(self) -> None:
-        """Until cancelled: at each change see what is chosen, at each look what is in use."""
+        """Until cancelled: at each change see what is chosen; at each look, and when that changed, what is in use."""
         look_at_s = 0.0
         while True:
             now_s = asyncio.get_running_loop().time()
@@ -48,47 +50,67 @@ class Keeper:
                 await self._look_and_retry()
                 look_at_s = now_s + self._look_s
             self._changed.clear()
-            self._keep()
+            if self._keep():
+                look_at_s = min(look_at_s, now_s + SOON_S)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._changed.wait(), max(0.0, look_at_s - now_s))
 
-    def _keep(self) -> None:
+    def _keep(self) -> bool:
+        """Whether other versions are chosen than before."""
         now_s = asyncio.get_running_loop().time()
         before, self._chosen = self._chosen, chosen_services(self._channels())
         for service in {*before, *self._chosen}:
             self._used_s[service] = now_s
         in_use = [service for service, used_s in self._used_s.items() if now_s - used_s <= self._look_s]
         self._versions.keep(wanted_versions(self._own(), self._chosen, in_use))
+        return before != self._chosen
 
     async def _look_and_retry(self) -> None:
         try:
             await self._look()
         except BackboneError as error:
             log.warning("versions_not_looked_at", error_code=error.code)
+            for service in self._used_s:  # nobody knows: what runs goes on
+                self._used_s[service] = asyncio.get_running_loop().time()
 
     async def _look(self) -> None:
+        await self._store.announce_project(self._org)
         consumers = await self._use.consumers()
-        for version in self._own().values():
+        replaced = [version for version in self._own().values() if not self._is_chosen(version)]
+        for version in replaced:
             if await self._use.is_used(version, consumers):
                 self._used_s[version.service] = asyncio.get_running_loop().time()
-            await self._retire_if_unused(version, consumers)
-        for deployments in self._store.of_channels().values():
-            if deployments[0].org == self._org:
-                await self._store.forget_deployments(prunable(deployments))
+        if replaced and await self._deregistered(replaced):
+            for version in replaced:
+                await self._retire_if_unused(version, consumers)
+        for deployments in self._channels():
+            await self._store.forget_deployments(prunable(deployments))
         await self._repository.tidy(frozenset(version.commit for version in self._own().values()))
 
+    async def _deregistered(self, replaced: list[Version]) -> bool:
+        """Whether visitors whom nobody is linked to go to their successors, for all we know."""
+        try:
+            await self._use.deregister(self._org, frozenset(version.service for version in replaced))
+        except BackboneError as error:  # without a linker nobody is routed anywhere
+            log.info("versions_not_deregistered", error_code=error.code)
+            return False
+        return True
+
     async def _retire_if_unused(self, version: Version, consumers: Consumers) -> None:
-        service = version.service
-        age_s = asyncio.get_running_loop().time() - self._used_s.get(service, 0.0)
-        if age_s <= self._look_s or service in chosen_services(self._channels()) or self._is_coming(version):
-            del self._unused_looks[service]
+        service, now_s = version.service, asyncio.get_running_loop().time()
+        if now_s - self._used_s.get(service, -math.inf) <= self._look_s or self._is_chosen(version):
+            self._unused_since_s.pop(service, None)
             return
-        self._unused_looks[service] += 1
-        if self._unused_looks[service] > RETIRED_AFTER_LOOKS and await self._use.retire(version, consumers):
+        unused_s = now_s - self._unused_since_s.setdefault(service, now_s)
+        if unused_s > RETIRED_AFTER_LOOKS * self._look_s and await self._use.retire(version, consumers):
             await self._store.forget_version(version)
-            del self._unused_looks[service]
+            self._unused_since_s.pop(service, None)
             self._used_s.pop(service, None)
             log.info("version_retired", service=service)
+
+    def _is_chosen(self, version: Version) -> bool:
+        """Whether new sessions go to it, or a deployment is making it ready."""
+        return version.service in chosen_services(self._channels()) or self._is_coming(version)
 
     def _is_coming(self, version: Version) -> bool:
         """Whether a deployment makes it ready right now."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field, SecretStr
 
+from broker.domain.wire import UUID_PATTERN
 from broker.kit.main import DEMO_ORG
 from broker.runtime.settings import Settings
 
@@ -14,9 +15,11 @@ class ProgramsSettings(Settings):
     repository: SecretStr = Field(
         SecretStr(""), description="The project's git repository, a path or an address; empty: owners run programs."
     )
-    org: str = Field(DEMO_ORG, description="Uuid of the org whose project it is.")
+    org: str = Field(DEMO_ORG, pattern=UUID_PATTERN, description="Uuid of the org whose project it is.")
     service: str = Field(
-        "", description="Without a repository: the service that answers; empty: the ordinary routes lead to it."
+        "",
+        pattern=r"^([a-z0-9][a-z0-9_-]{0,62})?$",
+        description="Without a repository: the service that answers; empty: the ordinary routes lead to it.",
     )
     folder: str = Field(".heimdall/programs", description="Where the repository's copy and the versions lie.")
     poll_s: float = Field(10.0, ge=0.1, le=3600, description="Seconds between looks for moved branches and tags.")

@@ -16,11 +16,13 @@ from broker.codec import decode, encode
 from broker.domain.deployments import (
     DEPLOYMENT,
     FOLLOW,
+    PROJECT,
     VERSION,
     Deployment,
     Follow,
     Version,
     deployment_key,
+    project_key,
     version_key,
 )
 from broker.domain.wire import Wire, dump, validate
@@ -28,6 +30,9 @@ from broker.errors import BackboneError, ConflictError
 from broker.transport.connection import Connection
 from broker.transport.records import Records
 from broker.transport.tables import Table
+
+PROJECT_KEPT_S = 600
+"""How long other workers leave an org's deployments to one that is gone: it may be starting anew."""
 
 log = structlog.get_logger()
 
@@ -50,6 +55,8 @@ class ProgramStore:
         self.deployments: dict[str, Seen] = {}
         self.follows: dict[str, Follow] = {}
         self.versions: dict[str, Version] = {}
+        self.projects: set[str] = set()
+        """The orgs that some worker has the project of."""
         self._records = records
         self._table = Table(connection, records, on_change=self._note)
         self._watches: list[asyncio.Event] = []
@@ -109,6 +116,10 @@ class ProgramStore:
         """Note that a version is made ready: from here on somebody looks after it until nothing needs it."""
         await self._records.write(version_key(version), encode(dump(version)), revision=None)
 
+    async def announce_project(self, org: str) -> None:
+        """Tell the other workers that this one has the org's project; to be said again while it holds."""
+        await self._records.write(project_key(org), b"", revision=None, ttl_s=PROJECT_KEPT_S)
+
     async def forget_version(self, version: Version) -> None:
         """Nothing is left of it."""
         await self._records.delete(version_key(version))
@@ -128,13 +139,15 @@ class ProgramStore:
             log.debug("deployment_written_elsewhere", key=key)
 
     def _note(self, key: str, value: bytes | None) -> None:
-        _, _, rest = key.partition(".")
+        org, _, rest = key.partition(".")
         kind = rest.partition(".")[0]
         try:
             if kind == DEPLOYMENT:
                 self._note_deployment(key, value)
             elif kind == FOLLOW:
                 _put(self.follows, key, None if value is None else validate(Follow, decode(value), what=FOLLOW))
+            elif kind == PROJECT:
+                _mark(self.projects, org, is_there=value is not None)
             elif kind == VERSION:
                 _put(self.versions, key, None if value is None else validate(Version, decode(value), what=VERSION))
         except BackboneError as error:
@@ -198,3 +211,10 @@ def _put(kept: dict[str, W], key: str, value: W | None) -> None:
         kept.pop(key, None)
     else:
         kept[key] = value
+
+
+def _mark(kept: set[str], org: str, *, is_there: bool) -> None:
+    if is_there:
+        kept.add(org)
+    else:
+        kept.discard(org)

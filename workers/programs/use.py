@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
@@ -49,8 +50,7 @@ class Use:
         return waiting or await self._is_linked(version)
 
     async def retire(self, version: Version, consumers: Consumers) -> bool:
-        """Remove its registrations, consumers and, once they are old, its stubs; whether nothing is left."""
-        await self._deregister(version)
+        """Remove its consumers and, once they are old, its stubs; whether nothing is left."""
         for name in _consumer_names(version):
             if name in consumers:
                 await self._ask_gone(f"CONSUMER.DELETE.{DELIVERIES}.{name}")
@@ -82,22 +82,26 @@ class Use:
                 return False
             after = page[-1].sequence
 
-    async def _deregister(self, version: Version) -> None:
-        """Its wishes would go on taking visitors that nobody answers."""
+    async def deregister(self, org: str, services: Collection[str]) -> None:
+        """Forget what these services wish for: their successors do, and take the visitors from here on.
+
+        Raises:
+            NoLinkerError, NoAnswerError: no linker runs, or none answers in time.
+        """
         after: Body = {}
-        mine: list[str] = []
+        found: list[str] = []
         while True:
-            reply = await self._command(version, "registrations", after)
+            reply = await self._command(org, "registrations", after)
             shown = reply.get("registrations", [])
-            mine += [one["uuid"] for one in shown if str(one["stub"]).partition(".")[0] == version.service]
+            found += [one["uuid"] for one in shown if str(one["stub"]).partition(".")[0] in services]
             if reply.get("next") is None:
                 break
             after = {"after": reply["next"]}
-        for uuid in mine:
-            await self._command(version, "deregister", {"uuid": uuid})
+        for uuid in found:
+            await self._command(org, "deregister", {"uuid": uuid})
 
-    async def _command(self, version: Version, verb: Verb, body: Body) -> Body:
-        subject = CommandSubject(OrgId(version.org), verb)
+    async def _command(self, org: str, verb: Verb, body: Body) -> Body:
+        subject = CommandSubject(OrgId(org), verb)
         return await request_command(self._connection, subject, encode(body), headers={names.CONTENT_TYPE: MSGPACK})
 
     async def _ask_gone(self, request: str) -> dict[str, Any] | None:

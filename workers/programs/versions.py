@@ -27,12 +27,8 @@ class Versions:
         self._processes: dict[str, VersionProcess] = {}
         self._pinned: set[str] = set()
         self._wanted: Sequence[Version] = ()
+        self._left_out: set[str] = set()
         self._ending: set[asyncio.Task[None]] = set()
-
-    @property
-    def running(self) -> frozenset[str]:
-        """The services of the versions that are kept running."""
-        return frozenset(self._processes)
 
     async def start(self, version: Version, *, limit_s: float) -> None:
         """Have it run, whatever else is wanted, until release_all(); return when it takes work.
@@ -57,11 +53,15 @@ class Versions:
         services = [version.service for version in wanted]
         for service in set(self._processes) - set(services) - self._pinned:
             self._end(self._processes.pop(service))
+        left_out: set[str] = set()
         for version in wanted:
             if version.service in self._processes or len(self._processes) < self._versions_max:
                 self._keep(version)
             else:
-                log.warning("version_left_out", service=version.service, versions_max=self._versions_max)
+                left_out.add(version.service)
+        for service in left_out - self._left_out:
+            log.warning("version_left_out", service=service, versions_max=self._versions_max)
+        self._left_out = left_out
 
     async def stop(self) -> None:
         """End them all, at once."""
