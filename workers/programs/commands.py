@@ -53,17 +53,7 @@ async def run(
 
     Of more output than the bound the end is kept.
     """
-    with _file_of(given) as stdin:
-        process = await asyncio.create_subprocess_exec(
-            *arguments,
-            cwd=folder,
-            env=dict(environment),
-            stdin=stdin,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            start_new_session=True,
-            preexec_fn=die_with_parent(signal.SIGKILL),
-        )
+    process = await _started(arguments, folder, environment, given)
     out, err = _Tail(output_bytes_max), _Tail(output_bytes_max)
     reading = [asyncio.create_task(out.read(process.stdout)), asyncio.create_task(err.read(process.stderr))]
     status: int | None = None
@@ -73,13 +63,42 @@ async def run(
     except TimeoutError:
         pass
     finally:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)
-        await process.wait()
+        await _killed(process)
         await asyncio.wait(reading, timeout=LAST_WORDS_S)
         for task in reading:
             task.cancel()
     return Finished(status, out.text, err.text)
+
+
+async def _started(
+    arguments: Sequence[str], folder: Path, environment: Mapping[str, str], given: bytes
+) -> asyncio.subprocess.Process:
+    """The process; when this is cancelled meanwhile, it is there all the same, and is killed."""
+    with _file_of(given) as stdin:
+        starting = asyncio.create_task(
+            asyncio.create_subprocess_exec(
+                *arguments,
+                cwd=folder,
+                env=dict(environment),
+                stdin=stdin,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.PIPE,
+                start_new_session=True,
+                preexec_fn=die_with_parent(signal.SIGKILL),
+            )
+        )
+        try:
+            return await asyncio.shield(starting)
+        except asyncio.CancelledError:
+            await _killed(await starting)
+            raise
+
+
+async def _killed(process: asyncio.subprocess.Process) -> None:
+    """With all that it started."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+    await process.wait()
 
 
 def _file_of(given: bytes) -> IO[bytes]:
