@@ -78,7 +78,7 @@ class Sender:
         failed, acted = None if begun is None else begun.failed, False
         for number in range(0 if begun is None else begun.step, len(plan.steps)):
             is_again = begun is not None and begun.step == number
-            if begun is None or not is_again:
+            if begun is None or not (is_again and waited):  # whoever takes it over has all its time again
                 begun = await progress.begin(number, now_ms=_now_ms(), failed=failed)
             step = plan.steps[number]
             try:
