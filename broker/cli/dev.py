@@ -27,6 +27,7 @@ from broker.runtime.signals import stop_on_signals
 NAME = "dev"
 NATS_PORT = 4222
 WEBCHAT_PORT = 8080
+WEBIM_PORT = 8081
 PAGE_PATH = "/"
 
 
@@ -37,6 +38,7 @@ class Wanted:
     folder: DevFolder
     port: int | None
     nats_port: int | None
+    webim_port: int | None
     link_hours: float
     started_at_s: float
 
@@ -52,17 +54,20 @@ def command(
     nats_port: Annotated[
         int | None, typer.Option(min=1, max=65535, help=f"Port of the NATS server; else {NATS_PORT}, or a free one.")
     ] = None,
+    webim_port: Annotated[
+        int | None, typer.Option(min=1, max=65535, help=f"Port that Webim calls; else {WEBIM_PORT}, or a free one.")
+    ] = None,
     started_at: Annotated[float | None, typer.Option(hidden=True, envvar="HEIMDALL_STARTED_AT")] = None,
 ) -> None:
     """Run everything on this machine, in one terminal.
 
-    NATS server, linker, expiry, webchat and the demo program; what dies is started again. Ctrl-C ends it all.
+    NATS server, linker, expiry, webchat, webim and the demo program; what dies is started again. Ctrl-C ends it all.
 
     Example: heimdall dev --link-hours 0.001
     """
     if not 0 < link_hours < math.inf:
         raise typer.BadParameter("--link-hours must be above 0, such as 24 or 0.001")
-    wanted = Wanted(DevFolder(data_dir), port, nats_port, link_hours, started_at or time.time())
+    wanted = Wanted(DevFolder(data_dir), port, nats_port, webim_port, link_hours, started_at or time.time())
     with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(_run(wanted))
 
@@ -71,30 +76,35 @@ async def _run(wanted: Wanted) -> None:
     folder, settings = wanted.folder, load(Settings)
     with folder.claimed():
         web_port = _port(wanted.port, WEBCHAT_PORT, "the demo page", "--port")
+        webim_port = _port(wanted.webim_port, WEBIM_PORT, "Webim's endpoint", "--webim-port")
         nats_port = _port(wanted.nats_port, NATS_PORT, "the NATS server", "--nats-port")
         async with stop_on_signals() as stop, nats_server(folder.server_dir, port=nats_port) as server:
             await ensure_topology(server.url, settings)
-            children = [Child(plan, folder.logs_dir, note) for plan in plans(wanted, server.url, web_port)]
-            page_url = f"http://127.0.0.1:{web_port}{PAGE_PATH}"
+            planned = plans(wanted, server.url, web_port, webim_port)
+            children = [Child(plan, folder.logs_dir, note) for plan in planned]
+            page_url, webim_url = f"http://127.0.0.1:{web_port}{PAGE_PATH}", f"http://127.0.0.1:{webim_port}"
             async with running(server, children, note):
                 ready = asyncio.create_task(wait_ready(children, note))
                 stopped = asyncio.create_task(stop.wait())
                 await asyncio.wait({ready, stopped}, return_when=asyncio.FIRST_COMPLETED)
                 if not stop.is_set():
                     with folder.announced(server.url, page_url):
-                        _say_ready(wanted, server.url, page_url)
+                        _say_ready(wanted, server.url, page_url, webim_url)
                         await stopped
                 ready.cancel()
                 note("stopping")
 
 
-def plans(wanted: Wanted, nats_url: str, web_port: int) -> tuple[Plan, ...]:
+def plans(wanted: Wanted, nats_url: str, web_port: int, webim_port: int) -> tuple[Plan, ...]:
     """What to run, and with which settings."""
+    webim_url = f"http://127.0.0.1:{webim_port}"
+    webim = {"HEIMDALL_WEBIM_PORT": str(webim_port), "HEIMDALL_WEBIM_PUBLIC_URL": webim_url}
     shared = {"HEIMDALL_NATS_URL": nats_url}
     return (
         Plan("linker", shared),
         Plan("expiry", shared),
         Plan("webchat", {**shared, "HEIMDALL_WEBCHAT_PORT": str(web_port)}, ready_port=web_port),
+        Plan("webim", {**shared, **webim}, ready_port=webim_port),
         Plan("demo", {**shared, "HEIMDALL_DEMO_LINK_HOURS": f"{wanted.link_hours:g}"}),
     )
 
@@ -113,12 +123,13 @@ def _port(asked: int | None, usual: int, purpose: str, option: str) -> int:
     return found
 
 
-def _say_ready(wanted: Wanted, nats_url: str, page_url: str) -> None:
+def _say_ready(wanted: Wanted, nats_url: str, page_url: str, webim_url: str) -> None:
     took_s = time.time() - wanted.started_at_s
     lines = (
         f"heimdall is ready after {took_s:.1f} s",
         "",
         f"  demo page    {page_url}",
+        f"  Webim calls  {webim_url}",
         f"  NATS server  {nats_url}",
         f"  watch it     {tap_command(wanted.folder.path, nats_url)}",
         "",

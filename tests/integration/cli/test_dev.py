@@ -19,7 +19,7 @@ from tests.conftest import TIME_FACTOR, Eventually
 
 READY_WAIT_S = 30.0
 STOP_S_MAX = 3.0
-CHILDREN = 5  # the server and four workers
+CHILDREN = 6  # the server and five workers
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
@@ -106,7 +106,7 @@ async def dev(data_dir: Path, *arguments: str) -> AsyncIterator[Dev]:
 
 
 def ports() -> tuple[str, ...]:
-    return "--port", str(free_port()), "--nats-port", str(free_port())
+    return "--port", str(free_port()), "--nats-port", str(free_port()), "--webim-port", str(free_port())
 
 
 async def test_it_says_where_everything_is_and_leaves_no_process_behind(tmp_path: Path) -> None:
@@ -114,6 +114,7 @@ async def test_it_says_where_everything_is_and_leaves_no_process_behind(tmp_path
         said = await running.ready()
         assert re.search(r"heimdall is ready after \d+\.\d s", said)
         assert re.search(r"demo page +http://127\.0\.0\.1:\d+/\n", said)
+        assert re.search(r"Webim calls +http://127\.0\.0\.1:\d+\n", said)
         assert re.search(r"NATS server +nats://127\.0\.0\.1:\d+\n", said)
         assert re.search(r"watch it +\S.* tap", said)
         assert len(running.children()) == CHILDREN
@@ -187,7 +188,7 @@ async def test_a_port_that_was_asked_for_and_is_taken_is_refused_in_one_line(tmp
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        for option in ("--port", "--nats-port"):
+        for option in ("--port", "--nats-port", "--webim-port"):
             async with dev(tmp_path / "data", option, str(port)) as running:
                 assert await running.process.wait() == 1
                 await running._reading
@@ -197,7 +198,7 @@ async def test_a_port_that_was_asked_for_and_is_taken_is_refused_in_one_line(tmp
 
 async def test_usual_ports_that_are_taken_are_replaced_and_that_is_said(tmp_path: Path) -> None:
     with contextlib.ExitStack() as stack:
-        for port in (8080, 4222):
+        for port in (8080, 8081, 4222):
             taken = stack.enter_context(socket.socket())
             taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             with contextlib.suppress(OSError):  # somebody has it already, which is as good
@@ -206,6 +207,7 @@ async def test_usual_ports_that_are_taken_are_replaced_and_that_is_said(tmp_path
         async with dev(tmp_path / "data") as running:
             said = await running.ready()
             assert re.search(r"port 8080 is taken, the demo page gets (\d+)", said)
+            assert re.search(r"port 8081 is taken, Webim's endpoint gets (\d+)", said)
             assert re.search(r"port 4222 is taken, the NATS server gets (\d+)", said)
             assert await running.stop(signal.SIGINT) < STOP_S_MAX
 
