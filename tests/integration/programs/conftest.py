@@ -81,10 +81,11 @@ class Project:
         )
         return done.stdout.strip()
 
-    def commit(self, text: str, **files: str) -> str:
+    def commit(self, text: str, *, program: str = PROGRAM, **files: str) -> str:
         """A version whose program says ``text``; its hash. ``files`` by name, the suffix .py left away."""
         (self.folder / "tests").mkdir(exist_ok=True)
-        for name, content in {"program": PROGRAM.format(text=text), "tests/test_program": TEST, **files}.items():
+        source = program.replace("{text}", text)
+        for name, content in {"program": source, "tests/test_program": TEST, **files}.items():
             (self.folder / f"{name}.py").write_text(content, encoding="utf-8")
         self.git("add", "--all")
         self.git("commit", "--quiet", "--allow-empty", "--message", text)

@@ -24,6 +24,16 @@ from tests.conftest import TIME_FACTOR, poll
 from tests.integration.programs.conftest import BUILD_WAIT_S, Programs, Project, Worker
 from tests.processes import worker_process
 
+STUBLESS = """\
+from broker import Service, serve
+
+TEXT = "{text}"
+service = Service("shop")
+
+if __name__ == "__main__":
+    serve(service)
+"""
+
 
 @pytest.fixture
 def linker(server: EmbeddedServer) -> Iterator[None]:
@@ -201,3 +211,33 @@ async def test_the_newest_twenty_deployments_are_kept_and_the_one_that_answers(
 
         await poll(pruned)
         assert [one.id for one in await programs.of_channel()] == [good.id, *(f"old{n}" for n in range(5, 25))]
+
+
+async def test_of_a_version_that_never_had_a_stub_nothing_at_all_is_left(
+    programs: Programs, project: Project, worker: Worker, linker: None
+) -> None:
+    project.commit("first", program=STUBLESS)
+    with worker():
+        first = await programs.deploy("master")
+        bucket = f"KV_STUBS_{first.service}"
+        assert await exists(programs, bucket)
+        project.commit("second", program=STUBLESS)
+        second = await programs.deploy("master")
+
+        async def forgotten() -> bool:
+            kept = [entry.key for entry in await programs.records.entries(f"{programs.org}.version")]
+            return kept == [f"{programs.org}.version.{second.service}"]
+
+        await poll(forgotten, within_s=30)
+        assert await consumers_of(programs, first.service) == 0
+        assert not await exists(programs, bucket)
+        assert await exists(programs, f"KV_STUBS_{second.service}")
+
+
+async def exists(programs: Programs, stream: str) -> bool:
+    """Whether there is a stream of that name."""
+    try:
+        await programs.connection.ask(f"STREAM.INFO.{stream}")
+    except RequestRefusedError:
+        return False
+    return True
