@@ -24,7 +24,7 @@ _LINES = (
     ("account", "domain"),
     ("administrator", "email"),
     ("operators' dialogs", "log_collection"),
-    ("version", "branch"),
+    ("branch", "branch"),
     ("deployment", "deployment"),
     ("status", "status"),
     ("last deployment", "last_deployment"),

@@ -85,6 +85,7 @@ async def serve_commands(
         )
         for endpoint, subject in endpoints.items():
             await service.add_endpoint(EndpointConfig(name=endpoint, subject=subject, handler=handle))
+        await connection.flush()  # who hears that this worker is ready may ask at once
     except NatsError as error:
         raise BusError(f"the commands cannot be served: {error}") from error
     try:

@@ -5,6 +5,7 @@ Source: specs/webim.md sections 2.2 and 6.2. Errors have the spec's shape, ``{"e
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 
 import structlog
@@ -32,6 +33,8 @@ from workers.webim.channel_admin import ChannelAdmin
 PREFIX = "/api/channels"
 FORM_BYTES_MAX = 65_536
 RETRY_AFTER_S = "5"
+ANSWER_WAIT_S = 10.0
+"""What has been begun by then is mended as after a kill."""
 
 _STATUS: Mapping[type[BackboneError], int] = {
     InvalidChannelError: 422,
@@ -115,12 +118,13 @@ def _guarded(act: Act, tokens: AdminTokens) -> Route:
             desc = "send 'Authorization: Bearer <token>' with a token of HEIMDALL_WEBIM_ADMIN_TOKENS"
             return _refusal(401, "unauthorized", desc, headers={"WWW-Authenticate": 'Bearer realm="heimdall"'})
         try:
-            return await act(org, request)
+            async with asyncio.timeout(ANSWER_WAIT_S):
+                return await act(org, request)
         except InvalidChannelError as error:
             told = {"error": error.code, "fields": error.fields, "hints": error.hints, "desc": str(error)}
             return _json(422, told)
-        except BusError as error:
-            log.warning("channel_request_failed", error_code=error.code)
+        except (BusError, TimeoutError) as error:
+            log.warning("channel_request_failed", error_code=getattr(error, "code", "timeout"))
             desc = "the backbone is not reachable: try again in some seconds"
             return _refusal(503, "backbone_unavailable", desc, headers={"Retry-After": RETRY_AFTER_S})
         except BackboneError as error:

@@ -23,7 +23,7 @@ BLANK = ""
 """What an empty name reads as: the form chooses the default one, which depends on the others."""
 
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
-_EMAIL = re.compile(r"[^@\s]+@[^@\s.]+(\.[^@\s.]+)+")
+_EMAIL = re.compile(r"[^@\s:]+@[^@\s.:]+(\.[^@\s.:]+)+")  # a colon would end the user of HTTP Basic
 _TOKEN = re.compile(r"[\x21-\x7e]+")
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://")
 _HOST_END = re.compile(r"[/:?#]")

@@ -95,7 +95,7 @@ class Channels:
             return replaced(channels, found.model_copy(update=changes))
 
         await self._store.change(channel.org, change)
-        log.info("channel_alarm_set", channel_id=channel.id, **changes)
+        log.warning("channel_alarm_changed", channel_id=channel.id, **changes)
 
     def _channels_changed(self, key: str, value: bytes | None) -> None:
         org = key.partition(".")[0]
@@ -118,7 +118,8 @@ class Channels:
             if value is None:
                 of_channel.pop(deployment_id, None)
             else:
-                of_channel[deployment_id] = validate(Deployment, decode(value), what="deployment")
+                found = validate(Deployment, decode(value), what="deployment")
+                of_channel[deployment_id] = found.model_copy(update={"log": ""})  # long, and nobody reads it here
         except BackboneError as error:
             log.error("deployment_refused", channel_id=channel_id, error_code=error.code)
         self.changed.set()

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import re
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -15,18 +19,22 @@ import pytest_asyncio
 import structlog
 import uvicorn
 from fastapi import FastAPI
+from pydantic import SecretStr
 
 from broker.codec import decode, encode
 from broker.domain.deployments import deployment_key, follow_key
 from broker.domain.ids import OrgId
 from broker.domain.subjects import ChannelCommandSubject, ChannelVerb
 from broker.errors import CommandRefusedError
+from broker.runtime.backbone import open_backbone
+from broker.runtime.embedded import EmbeddedServer, nats_server
 from broker.transport.commands import channel_verbs, request_command, serve_commands
 from broker.transport.connection import Connection
 from broker.transport.publisher import Publisher
 from broker.transport.records import Records
 from broker.transport.topology import CHANNELS, PROGRAMS
-from tests.conftest import poll
+from tests.conftest import TIME_FACTOR, poll
+from tests.processes import free_port, wait_ready
 from workers.webim.channel import CHANNELS_PER_ORG_MAX, WEBIM, Channel, OrgChannels
 from workers.webim.channel_access import AdminTokens
 from workers.webim.channel_admin import ChannelAdmin
@@ -36,6 +44,7 @@ from workers.webim.channel_mending import mending
 from workers.webim.channel_store import ChannelStore, added, replaced
 from workers.webim.channel_wishes import ChannelWishes
 from workers.webim.channels import Channels
+from workers.webim.settings import WebimSettings
 
 OTHER_ORG = "0f6c2f58-8f43-5a0e-9b7e-000000000001"
 TOKEN, OTHER_TOKEN = "administrators-token-1", "administrators-token-2"
@@ -249,7 +258,7 @@ async def test_a_list_holds_nothing_that_opens_anything(api: Api) -> None:
     assert answer.json()["channels"][0]["access_token_begins"] == created["access_token"][:4]
 
 
-async def test_check_40_no_secret_reaches_a_log(api: Api) -> None:
+async def test_no_secret_reaches_a_log(api: Api) -> None:
     with structlog.testing.capture_logs() as lines:
         created = await api.create(**SECRETS)
         await api.ask("PATCH", f"/{created['id']}", {"password": "planted-too", "email": "x"})
@@ -319,6 +328,22 @@ async def test_an_org_has_a_bounded_number_of_channels(api: Api) -> None:
     answer = await api.ask("POST", body=FORM)
     assert (answer.status_code, answer.json()["error"]) == (409, "too_many_channels")
     await api.store.change(api.org, lambda _: OrgChannels())
+
+
+async def test_while_the_bus_is_away_nothing_is_half_done_and_the_caller_is_told(tmp_path: Path, org: str) -> None:
+    async with nats_server(tmp_path) as alone:
+        settings = WebimSettings(nats_url=alone.url, admin_tokens=SecretStr(f"{org}={TOKEN}"))
+        async with open_backbone(settings, name="webim") as backbone, httpx2.AsyncClient(timeout=60) as http:
+            api = Api(http, org, backbone.records(CHANNELS), backbone.records(PROGRAMS))
+            app = FastAPI()
+            app.include_router(channel_routes(api.admin, settings.administrators))
+            async with served(app) as url:
+                http.base_url = httpx2.URL(url)
+                await api.create()
+                await alone.stop()
+                answer = await api.ask("GET")
+    assert (answer.status_code, answer.json()["error"]) == (503, "backbone_unavailable")
+    assert answer.headers["retry-after"] == "5"
 
 
 # What a killed process leaves.
@@ -474,3 +499,62 @@ async def test_a_command_about_an_unknown_channel_is_refused(ask: Callable[..., 
 async def test_a_command_without_its_members_is_refused(ask: Callable[..., Any]) -> None:
     with pytest.raises(CommandRefusedError, match="Field required"):
         await ask("deployment", id="ch0")
+
+
+@contextlib.contextmanager
+def logged_worker(nats_url: str, org: str, log: Path) -> Iterator[tuple[str, str, subprocess.Popen[bytes]]]:
+    """A worker process of its own, with everything that it says in a file; it must stop in good order."""
+    port, health = free_port(), free_port()
+    environment = {
+        **os.environ,
+        "HEIMDALL_NATS_URL": nats_url,
+        "HEIMDALL_LOG_LEVEL": "debug",
+        "HEIMDALL_HEALTH_PORT": str(health),
+        "HEIMDALL_WEBIM_PORT": str(port),
+        "HEIMDALL_WEBIM_ADMIN_TOKENS": f"{org}=planted-administrators-token",
+    }
+    with log.open("wb") as out:
+        worker = subprocess.Popen([sys.executable, "-m", "workers.webim"], env=environment, stdout=out, stderr=out)
+        try:
+            yield f"http://127.0.0.1:{port}", f"http://127.0.0.1:{health}/readyz", worker
+            worker.terminate()
+            assert worker.wait(10 * TIME_FACTOR) == 0
+        finally:
+            worker.kill()
+            worker.wait()
+
+
+async def test_check_40_a_worker_logs_no_secret_whatever_happens_to_it(
+    server: EmbeddedServer, connection: Connection, org: str, tmp_path: Path
+) -> None:
+    log = tmp_path / "log"
+    with logged_worker(server.url, org, log) as (url, ready_url, worker):
+        await asyncio.to_thread(wait_ready, ready_url, worker)
+        tokens = await use(url, connection, org)
+    text = log.read_text()
+    assert "channel_created" in text
+    assert "planted" not in text
+    assert [token for token in tokens if token[:5] in text] == []
+
+
+async def use(url: str, connection: Connection, org: str) -> list[str]:
+    """Everything that holds a secret, right and wrong, by HTTP and by command; the tokens of the channels made."""
+    headers = {"Authorization": "Bearer planted-administrators-token"}
+    async with httpx2.AsyncClient(base_url=url, headers=headers) as http:
+        created = (await http.post("/api/channels", json={**FORM, **SECRETS})).json()
+        await http.patch(f"/api/channels/{created['id']}", json={"password": "planted" * 40, "planted": 1})
+        await http.patch(f"/api/channels/{created['id']}", json={"access_token": "planted"})
+        await http.post("/api/channels", content=b'{"password": "planted')
+        await http.get("/api/channels", headers={"Authorization": "Bearer planted-and-wrong"})
+        endpoint = f"/chatapi/webim/{created['access_token']}"
+        login = httpx2.BasicAuth("webim", "planted-basic-password")
+        for body in (b"{", b"[]", b'{"event": "new_chat"}'):
+            for auth in (login, httpx2.BasicAuth("webim", "planted-wrong")):
+                await http.post(endpoint, content=body, auth=auth, headers={"Content-Type": "application/json"})
+        await http.post("/chatapi/webim/planted-unknown-token", content=b"{}")
+        await http.delete(f"/api/channels/{created['id']}")
+    subject = ChannelCommandSubject(OrgId(org), WEBIM, "create")
+    made = await request_command(connection, subject, encode({**FORM, **SECRETS, "name": "By command"}))
+    with pytest.raises(CommandRefusedError):
+        await request_command(connection, subject, encode({**FORM, "password": "planted" * 40}))
+    return [created["access_token"], made["access_token"]]
