@@ -18,7 +18,7 @@ from broker.domain.dialogs import response_in
 from broker.domain.events import read_notification, sender_in
 from broker.domain.grammar import parse_conversation
 from broker.domain.ids import Stub
-from broker.domain.subjects import Conversation, Kind
+from broker.domain.subjects import Conversation, Kind, partition_of
 from broker.errors import (
     BackboneError,
     ChannelAuthFailedError,
@@ -29,9 +29,11 @@ from broker.errors import (
     GrammarError,
     InvalidBodyError,
 )
-from broker.runtime.deadletters import DeadLetters, Original
+from broker.runtime.backbone import Backbone
+from broker.runtime.deadletters import Original
 from broker.runtime.loop import Work, token_after
 from broker.transport.pull import Delivery
+from broker.transport.reader import read_range
 from broker.transport.topology import CONVERSATIONS, adapter_consumers
 from workers.webim.call_metrics import DROPPED
 from workers.webim.channel import WEBIM, Channel
@@ -43,7 +45,7 @@ from workers.webim.endings import QUEUE, Endings, Target
 from workers.webim.messages import Action
 from workers.webim.progress import Progress
 from workers.webim.sending import Sender, Sent
-from workers.webim.steps import ACTED, ENDING, AnswersCall, Asked, Done, Plan, Refused, Unfinished, judge
+from workers.webim.steps import ACTED, ENDING, AnswersCall, Asked, Done, Plan, Refused, Unfinished, is_quiet, judge
 
 LOOK_AGAIN_S = 0.25
 """While a v1 call is open, whoever holds it answers; afterwards it is known who did not."""
@@ -55,21 +57,25 @@ log = structlog.get_logger()
 class Outbound:
     """Handles one event at a time of each session; may be called again for the same one."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the worker's parts
         self,
+        backbone: Backbone,
         channels: Channels,
         chats: ChatStore,
         conversations: Conversations,
         endings: Endings,
         sender: Sender,
-        dead_letters: DeadLetters,
+        *,
+        partitions: int,
     ) -> None:
+        self._connection = backbone.connection
+        self._dead_letters = backbone.dead_letters
+        self._partitions = partitions
         self._channels = channels
         self._chats = chats
         self._conversations = conversations
         self._endings = endings
         self._sender = sender
-        self._dead_letters = dead_letters
 
     async def __call__(self, original: Original) -> None:
         """Carry out a notification, or end a session whose link ran out.
@@ -109,7 +115,7 @@ class Outbound:
             await self._confirm(conversation, original, "failed", error.code)
             raise
         while True:
-            kept = await self._chats.load_by_session(conversation.session)
+            kept = await self._load(conversation, asked)
             match judge(kept.chat, channel, asked, now_ms=_now_ms()):
                 case AnswersCall():
                     await asyncio.sleep(LOOK_AGAIN_S)
@@ -126,6 +132,22 @@ class Outbound:
                 case Plan() as plan:
                     await self._carry_out(_Work(channel, conversation, original), kept, plan)
                     return
+
+    async def _load(self, conversation: Conversation, asked: Asked) -> Kept:
+        """The chat; where it matters whether anything was said in it before, the log is asked.
+
+        A message is in the log a moment before the record tells of it, and what names no question may answer it.
+        """
+        kept = await self._chats.load_by_session(conversation.session)
+        names_question = asked.response is not None and asked.response.question_id is not None
+        if kept.chat is None or names_question or not is_quiet(kept.chat, None):
+            return kept
+        number = partition_of((conversation.session,), self._partitions)
+        kinds = (Kind.FIRSTMESSAGE, Kind.MESSAGE)
+        patterns = tuple(f"p.{number}.{conversation.subject(kind)}" for kind in kinds)
+        found = await read_range(self._connection, CONVERSATIONS, patterns, limit=1)
+        has_spoken = bool(found) and found[0].sequence < asked.sequence
+        return Kept(kept.chat.model_copy(update={"more": True}), kept.revision) if has_spoken else kept
 
     async def _carry_out(self, work: _Work, kept: Kept, plan: Plan) -> None:
         for dropped in plan.dropped if work.original.attempts == 1 else ():

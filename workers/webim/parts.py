@@ -71,7 +71,7 @@ async def open_parts(settings: WebimSettings, backbone: Backbone) -> AsyncIterat
         api = BotApi(http, base_url_template=settings.base_url_template)
         stored = StoredData(http, base_url_template=settings.base_url_template)
         sender = Sender(api, stored, channels, endings, patience_s=settings.patience_s)
-        outbound = Outbound(channels, chats, conversations, endings, sender, backbone.dead_letters)
+        outbound = Outbound(backbone, channels, chats, conversations, endings, sender, partitions=settings.partitions)
         work = outbound_work(outbound, partitions=settings.partitions, lease_s=settings.lease_s)
         collecting = Collecting(connection, conversations, partitions=settings.partitions)
         looking = Looking(channels, chats, notes, endings, stored, collecting)

@@ -261,6 +261,17 @@ async def test_check_17_replies_to_new_chat_started_are_not_shown_but_its_action
     await poll(lambda: _is(talk, question, "transferred"))
 
 
+async def test_a_plain_message_is_held_back_until_the_visitor_has_said_something(talk: Talk) -> None:
+    question = await talk.begin()
+    greeting = {"type": "text", "value": "Hi"}
+    said = await talk.adapter.notify(question["session_id"], message=greeting)
+    assert await talk.outcome(question, said) == ("skipped", "init_reply")
+    await talk.installation.visitor(question["conversation_id"], "Hello")
+    await talk.adapter.change_chat(question["conversation_id"], more=False)  # as if that were not written down yet
+    said = await talk.adapter.notify(question["session_id"], message=greeting)
+    assert await talk.outcome(question, said) == ("delivered", None)
+
+
 async def test_replies_to_new_chat_started_are_shown_where_the_channel_says_so(talk: Talk) -> None:
     await talk.use_channel(deliver_init_replies=True)
     question = await talk.begin()
