@@ -86,6 +86,12 @@ async def test_attempts_go_round_the_addresses_of_a_bot(webim: Webim, bot: Bot) 
     assert opened.delivery.url == bot.url
 
 
+async def test_chats_may_begin_at_different_addresses(webim: Webim, bot: Bot) -> None:
+    urls = [f"{bot.url}/one", f"{bot.url}/two"]
+    await webim.configure(endpoint_url=urls, spread=True)
+    assert [(await webim.open_chat()).delivery.url for _ in range(3)] == [*urls, urls[0]]
+
+
 async def test_a_bot_has_as_long_as_the_configuration_says(webim: Webim, bot: Bot) -> None:
     bot.delay_s = 0.5
     await webim.configure(timeout_ms=50)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 
 import httpx2
@@ -100,6 +101,18 @@ async def test_a_fault_is_for_one_path_or_one_chat_and_may_come_later(webim: Web
     statuses = [(await bot.say(one, "Hi")).status_code for one in (chat_id, other, chat_id)]
     assert statuses == [200, 501, 502]
     assert (await bot.call("close_chat", {"chat_id": chat_id})).status_code == 500
+
+
+async def test_a_call_that_did_not_come_whole_is_none(webim: Webim, bot: Bot, chat_id: ChatId) -> None:
+    port = int(webim.url.rpartition(":")[2])
+    _, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(b"POST /api/bot/v2/send_message HTTP/1.1\r\nHost: webim\r\nContent-Length: 100\r\n\r\n{")
+    await writer.drain()
+    writer.close()
+    await writer.wait_closed()
+    assert (await bot.say(chat_id, "Hi")).status_code == 200
+    assert len(await webim.calls("send_message")) == 1
+    assert await webim.violations() == []
 
 
 async def test_webim_is_away_until_the_test_brings_it_back(webim: Webim, bot: Bot, chat_id: ChatId) -> None:

@@ -52,7 +52,8 @@ def usual_departments() -> list[Department]:
 class Configuration(BaseModel):
     """Everything that a test may choose; units are in the names.
 
-    ``endpoint_url``: one address or several; attempt n of a delivery goes to the n-th, round and round.
+    ``endpoint_url``: one address or several; attempt n of a delivery goes to the n-th, round and round. ``spread``:
+    chats begin this round at different addresses, one after another.
     ``chat_ids`` and ``message_ids`` None: as the profile has them (v1: uuids, no message ids; v2: integers, ids).
     ``bare_new_chat``: new_chat holds the chat's id and nothing else, as far as Webim's sample bot reads it in v2.
     ``handlers``: addresses of the chat event handlers by name. ``handler_body``: where these say the chat's id.
@@ -65,6 +66,7 @@ class Configuration(BaseModel):
     profile: Profile = "v2"
     version: Annotated[str, Field(pattern=r"^\d+(\.\d+)+$")] = "10.5.62"
     endpoint_url: str | list[str] = ""
+    spread: bool = False
     basic_user: str | None = None
     basic_password: str | None = None
     bot_token: str | None = None

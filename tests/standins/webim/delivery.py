@@ -66,9 +66,7 @@ class Courier:
         if self.mode.name != "duplicate":
             return await self._in_turn(chat, event)
         if self.mode.together:
-            both = await asyncio.gather(*(self._attempts(chat, event) for _ in range(TWICE)))
-            self._answered(chat, both[0])
-            return [record for records in both for record in records]
+            return await self._in_turn(chat, event, copies=TWICE)
         return [*await self._in_turn(chat, event), *await self._in_turn(chat, event, applies=False)]
 
     async def change(self, mode: Mode) -> list[Body]:
@@ -112,12 +110,13 @@ class Courier:
             self._answered(chat, records)
         return [record for records in sent for record in records]
 
-    async def _in_turn(self, chat: Chat, event: Body, *, applies: bool = True) -> list[Body]:
+    async def _in_turn(self, chat: Chat, event: Body, *, applies: bool = True, copies: int = 1) -> list[Body]:
+        """Wait for the chat's earlier events, then send this one, so many times at once."""
         async with self._lanes.setdefault(str(chat.id), asyncio.Lock()):
-            records = await self._attempts(chat, event)
+            sent = await asyncio.gather(*(self._attempts(chat, event) for _ in range(copies)))
             if applies:
-                self._answered(chat, records)
-            return records
+                self._answered(chat, sent[0])
+            return [record for records in sent for record in records]
 
     def _answered(self, chat: Chat, records: list[Body]) -> None:
         if self.world.configuration.is_v1 and records:
@@ -130,7 +129,8 @@ class Courier:
             if records:
                 await asyncio.sleep(self.world.configuration.retry_wait_ms / 1000)
             urls = self.world.configuration.endpoint_urls
-            url = urls[len(records) % len(urls)]
+            begins = chat.number if self.world.configuration.spread else 0
+            url = urls[(begins + len(records)) % len(urls)]
             records.append(await self._attempt(url, chat, event, event, attempt=len(records) + 1))
             if records[-1]["status"] in GOOD:
                 break

@@ -93,6 +93,8 @@ class Recorder:
             return
         began_s = time.monotonic()
         data = await _whole_body(receive)
+        if data is None:
+            return
         call = _record_of(scope, data)
         call["n"] = len(self._world.calls)
         self._world.calls.append(call)
@@ -185,10 +187,13 @@ async def _send(answer: Answer | None, fault: Fault | None, call: Body, scope: S
     await send({"type": "http.response.body", "body": answer.body})
 
 
-async def _whole_body(receive: Receive) -> bytes:
+async def _whole_body(receive: Receive) -> bytes | None:
+    """None: the caller went away, and there never was a call."""
     pieces = []
     while True:
         message = await receive()
+        if message["type"] == "http.disconnect":
+            return None
         pieces.append(message.get("body", b""))
         if not message.get("more_body", False):
             return b"".join(pieces)

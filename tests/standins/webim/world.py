@@ -50,9 +50,13 @@ class Message:
 
 @dataclass(slots=True)
 class Chat:
-    """One chat; ``owner`` is bot, queue, closed or operator:<id>. ``changed_at_us`` grows with each change."""
+    """One chat; ``owner`` is bot, queue, closed or operator:<id>. ``changed_at_us`` grows with each change.
+
+    ``number``: how many there were before it.
+    """
 
     id: int | str
+    number: int
     created_at_us: int
     visitor: Body | None = None
     location: Any = None
@@ -118,10 +122,10 @@ class World:
 
     def open_chat(self, visitor: Body | None, location: Any) -> Chat:
         """A new chat that the bot has."""
-        number = self.configuration.first_chat_id + self._opened
-        self._opened += 1
+        place, self._opened = self._opened, self._opened + 1
+        number = self.configuration.first_chat_id + place
         chat_id = number if self.configuration.has_integer_chat_ids else str(uuid.uuid5(_SEED, f"chat-{number}"))
-        chat = Chat(chat_id, self.now_us(), visitor, location)
+        chat = Chat(chat_id, place, self.now_us(), visitor, location)
         self.chats[str(chat_id)] = chat
         return chat
 
