@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
-import shutil
 import sys
 import time
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ import typer
 from broker.cli.child import Child, Plan
 from broker.cli.dev_folder import FOLDER_NAME, DevFolder
 from broker.cli.options import DEFAULT_NATS_URL
+from broker.cli.own_name import typed_as
 from broker.cli.stack import ensure_topology, running, wait_ready
 from broker.cli.terminal import note
 from broker.errors import PortTakenError
@@ -141,12 +141,5 @@ def _say_ready(wanted: Wanted, nats_url: str, page_url: str, webim_url: str) -> 
 
 def tap_command(folder: Path, nats_url: str) -> str:
     """A line that works in another terminal, in the same folder as this one."""
-    program = Path(sys.argv[0])
-    if program.name == "__main__.py":
-        name = f"{sys.executable} -m broker.cli"
-    elif shutil.which("heimdall") == str(program.absolute()):
-        name = "heimdall"
-    else:
-        name = str(program.relative_to(Path.cwd())) if program.is_relative_to(Path.cwd()) else str(program)
     found_by_itself = nats_url == DEFAULT_NATS_URL or folder.absolute().name == FOLDER_NAME
-    return f"{name} tap" if found_by_itself else f"{name} tap --nats-url {nats_url}"
+    return typed_as("tap" if found_by_itself else f"tap --nats-url {nats_url}")

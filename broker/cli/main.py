@@ -25,6 +25,7 @@ from broker.cli import (
     worker,
 )
 from broker.cli.bench import commands as bench
+from broker.cli.demo import commands as demo
 from broker.cli.reporting import quiet_logs
 from broker.cli.terminal import note
 from broker.errors import BackboneError
@@ -65,6 +66,7 @@ for _command in (dev, worker, tap, explain, publish, links, timers, partitions, 
 app.add_typer(bench.app, name="bench")
 app.add_typer(channels.app, name="channels")
 app.add_typer(chats.app, name="chats")
+app.add_typer(demo.app, name="demo")
 app.add_typer(deadletters.app, name="deadletters")
 app.add_typer(stubs.app, name=stubs.NAME)
 app.add_typer(subjects.app, name="subjects")

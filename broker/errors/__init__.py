@@ -62,6 +62,13 @@ from broker.errors.conversations import (
     UnknownChatError,
     UnknownSessionError,
 )
+from broker.errors.demos import (
+    DemoDeploymentError,
+    DemoStuckError,
+    NoProjectFolderError,
+    NoStandInError,
+    StandInFailedError,
+)
 from broker.errors.deployments import (
     AmbiguousCommitError,
     BuildAbandonedError,
@@ -142,6 +149,8 @@ __all__ = [
     "ConflictError",
     "DataFolderTakenError",
     "DataFolderUnusableError",
+    "DemoDeploymentError",
+    "DemoStuckError",
     "DeploymentError",
     "DeploymentInProgressError",
     "EventGoneError",
@@ -164,7 +173,9 @@ __all__ = [
     "NoLinkerError",
     "NoProgramError",
     "NoProjectError",
+    "NoProjectFolderError",
     "NoSenderError",
+    "NoStandInError",
     "NoStreamError",
     "NoWorkerError",
     "NotEmittableError",
@@ -189,6 +200,7 @@ __all__ = [
     "ServerTooOldError",
     "ServerUnreachableError",
     "SettingsError",
+    "StandInFailedError",
     "StreamFullError",
     "StubClosedError",
     "TestsFailedError",

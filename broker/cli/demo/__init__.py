@@ -1,0 +1,1 @@
+"""`heimdall demo`: one channel at work, without an account anywhere."""

@@ -1,0 +1,184 @@
+"""`heimdall demo webim`: server, workers, a program in git, a simulated Webim, and a conversation through all of it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from broker.cli.bus import connected
+from broker.cli.child import Child, Plan
+from broker.cli.demo.channel import create_channel, deployed
+from broker.cli.demo.play import HELP, keep_playing, play, typed_lines
+from broker.cli.demo.standin import SimulatedWebim, simulated_webim
+from broker.cli.demo.telling import Story
+from broker.cli.dev_folder import DevFolder
+from broker.cli.event_line import EventLine, Seen
+from broker.cli.own_name import typed_as
+from broker.cli.stack import ensure_topology, running, wait_ready
+from broker.cli.terminal import Terminal, note
+from broker.runtime.embedded import EmbeddedServer, free_port, nats_server
+from broker.runtime.settings import Settings, load
+from broker.runtime.signals import stop_on_signals
+from broker.transport.connection import Connection
+from broker.transport.reader import LogReader, StoredMessage
+from broker.transport.topology import CONVERSATIONS
+
+DOMAIN = "demo"
+ADMIN = "admin@example.com"
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What was asked for, and where its parts are."""
+
+    folder: DevFolder
+    project: Path
+    root: Path
+    keep: bool
+    out: Terminal
+
+
+@dataclass(frozen=True, slots=True)
+class Secrets:
+    """Made up for one run."""
+
+    bot_token: str
+    admin_password: str
+
+    @classmethod
+    def drawn(cls) -> Secrets:
+        """New ones."""
+        return cls(secrets.token_urlsafe(16), secrets.token_urlsafe(16))
+
+
+async def show(wanted: Wanted) -> None:
+    """Start everything, play, and end everything; or go on until a stop signal where that is wanted."""
+    settings, story, began_s = load(Settings), Story(wanted.out), time.monotonic()
+    async with (
+        stop_on_signals() as stop,
+        simulated_webim(wanted.root) as webim,
+        nats_server(wanted.folder.server_dir) as server,
+    ):
+        await ensure_topology(server.url, settings)
+        port = free_port()
+        children = [Child(plan, wanted.folder.logs_dir, note) for plan in plans(wanted, server, webim, port)]
+        async with running(server, children, note):
+            playing = asyncio.create_task(_tell(wanted, story, server, webim, children, began_s))
+            stopped = asyncio.create_task(stop.wait())
+            await asyncio.wait({playing, stopped}, return_when=asyncio.FIRST_COMPLETED)
+            stopped.cancel()
+            playing.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await playing
+
+
+def plans(wanted: Wanted, server: EmbeddedServer, webim: SimulatedWebim, port: int) -> tuple[Plan, ...]:
+    """What to run, and with which settings."""
+    shared = {"HEIMDALL_NATS_URL": server.url}
+    return (
+        Plan("linker", shared),
+        Plan("expiry", shared),
+        Plan(
+            "programs",
+            {
+                **shared,
+                "HEIMDALL_PROGRAMS_REPOSITORY": str(wanted.project),
+                "HEIMDALL_PROGRAMS_FOLDER": str(wanted.folder.path / "programs"),
+                "HEIMDALL_PROGRAMS_POLL_S": "1",
+            },
+        ),
+        Plan(
+            "webim",
+            {
+                **shared,
+                "HEIMDALL_WEBIM_PORT": str(port),
+                "HEIMDALL_WEBIM_PUBLIC_URL": f"http://127.0.0.1:{port}",
+                "HEIMDALL_WEBIM_BASE_URL_TEMPLATE": webim.url,
+                "HEIMDALL_WEBIM_PRIVATE_ADDRESSES": "true",
+            },
+            ready_port=port,
+        ),
+    )
+
+
+async def _tell(
+    wanted: Wanted,
+    story: Story,
+    server: EmbeddedServer,
+    webim: SimulatedWebim,
+    children: list[Child],
+    began_s: float,
+) -> None:
+    await wait_ready(children, note)
+    story.tell("heimdall", "ready", f"everything runs after {time.monotonic() - began_s:.1f} s")
+    async with connected(server.url) as connection:
+        drawn = Secrets.drawn()
+        channel = await create_channel(
+            connection, domain=DOMAIN, email=ADMIN, password=drawn.admin_password, bot_api_token=drawn.bot_token
+        )
+        story.tell("heimdall", "created", f"channel {channel.id} {channel.name!r}: the program is being deployed")
+        version = await deployed(connection, channel.id)
+        story.tell(
+            "heimdall", "deployed", f"{version.ref} is commit {version.commit}: service {version.service} answers"
+        )
+        handlers = {"chat_closed": f"{channel.endpoint_url}/handlers/chat_closed"}
+        await webim.configure(
+            endpoint_url=channel.endpoint_url,
+            bot_token=drawn.bot_token,
+            admin_email=ADMIN,
+            admin_password=drawn.admin_password,
+            handlers=handlers,
+        )
+        async with _log_told(connection, channel.id, story):
+            story.blank()
+            await play(webim, story)
+            story.blank()
+            _say_how_to_look(wanted, story, server)
+            if wanted.keep:
+                await _go_on(webim, story)
+
+
+async def _go_on(webim: SimulatedWebim, story: Story) -> None:
+    story.tell("heimdall", "kept", HELP)
+    lines = typed_lines()
+    try:
+        await keep_playing(webim, story, lines)
+    finally:
+        await lines.aclose()  # type: ignore[attr-defined]  # it is a generator
+    await asyncio.Event().wait()  # until Ctrl-C
+
+
+@contextlib.asynccontextmanager
+async def _log_told(connection: Connection, channel_id: str, story: Story) -> AsyncIterator[None]:
+    """Tell the events of the channel's conversations as they are stored, until the end of the block."""
+
+    async def accept(message: StoredMessage) -> None:
+        found = (message.public_subject, message.data, message.headers, message.sequence, message.stored_at_ms)
+        story.event(EventLine.read(Seen(CONVERSATIONS, *found)))
+
+    pattern = f"stubber.systems.notifications.webim.org.*.name.live{channel_id}.>"
+    async with LogReader(connection, CONVERSATIONS, accept, filters=(f"p.*.{pattern}", pattern)):
+        yield
+
+
+def _say_how_to_look(wanted: Wanted, story: Story, server: EmbeddedServer) -> None:
+    if not wanted.keep:
+        again = typed_as("demo webim --keep")
+        looks = "to look at it with 'heimdall tap', 'explain' and 'channels list', and to write yourself"
+        story.tell("heimdall", "ended", f"That was all. {again} lets it run on, {looks}.")
+        return
+    for words, what in (
+        ("tap", "the whole conversation again, and what comes"),
+        ("explain 3", "the story of one event: who took it and why"),
+        ("links", "which version answers which conversation"),
+        ("channels list", "the channel and its deployments"),
+    ):
+        story.tell("heimdall", "hinted", f"{typed_as(words)} --nats-url {server.url}   {what}")
+    story.tell(
+        "heimdall", "hinted", f"commit to {wanted.project} to deploy another version; logs: {wanted.folder.logs_dir}"
+    )
