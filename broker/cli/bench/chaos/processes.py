@@ -20,15 +20,21 @@ STOP_WAIT_S = 5.0
 
 
 class WorkerProcess:
-    """One worker, ``python -m workers.<name>``; its log goes to a file of its own over all of its starts."""
+    """One worker; its log goes to a file of its own over all of its starts. ``module`` None: ``workers.<name>``."""
 
-    def __init__(self, name: str, log_path: Path, settings: Mapping[str, str]) -> None:
+    def __init__(self, name: str, log_path: Path, settings: Mapping[str, str], *, module: str | None = None) -> None:
         self.name = name
+        self._module = module or f"workers.{name}"
         self.kills = 0
         self._log_path = log_path
         self._settings = settings
         self._port = 0
         self._process: asyncio.subprocess.Process | None = None
+
+    @property
+    def ended(self) -> bool:
+        """Whether it was started and has ended by itself."""
+        return self._process is not None and self._process.returncode is not None
 
     async def start(self) -> None:
         """Begin; wait_ready() tells when it works."""
@@ -39,7 +45,7 @@ class WorkerProcess:
         with self._log_path.open("ab") as output:
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable,
-                *("-m", f"workers.{self.name}"),
+                *("-m", self._module),
                 env=environment,
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=output,
