@@ -50,18 +50,21 @@ class Use:
         return waiting or await self._is_linked(version)
 
     async def retire(self, version: Version, consumers: Consumers) -> bool:
-        """Remove its consumers and, once they are old, its stubs; whether nothing is left."""
+        """Remove its consumers and its stubs once these are old; whether nothing is left.
+
+        Until then a run may come for it: a conversation that an operator had is linked to it for an instant only, so
+        that its consumers alone tell of it.
+        """
+        stream = stream_of(stubs_bucket(version.service))
+        found = await self._ask_gone(f"STREAM.INFO.{stream}")
+        state = {} if found is None else found["state"]
+        if state.get("messages") and time.time() - _moment_s(state["last_ts"]) < STUBS_KEPT_S:
+            return False
         for name in _consumer_names(version):
             if name in consumers:
                 await self._ask_gone(f"CONSUMER.DELETE.{DELIVERIES}.{name}")
-        stream = stream_of(stubs_bucket(version.service))
-        found = await self._ask_gone(f"STREAM.INFO.{stream}")
-        if found is None:
-            return True
-        state = found["state"]
-        if state["messages"] and time.time() - _moment_s(state["last_ts"]) < STUBS_KEPT_S:
-            return False
-        await self._ask_gone(f"STREAM.DELETE.{stream}")
+        if found is not None:
+            await self._ask_gone(f"STREAM.DELETE.{stream}")
         return True
 
     async def _is_linked(self, version: Version) -> bool:

@@ -67,7 +67,7 @@ class Calls:
             CallRefusedError: the call is not taken, and nothing was published.
             BusError, TimeoutError: the bus is away.
         """
-        at_ms = time.time_ns() // 1_000_000
+        at_ms = _now_ms()
         event_of(body)
         active = self._deployed(channel)
         happened = parse(body, separator=channel.settings.combine_separator)
@@ -87,7 +87,7 @@ class Calls:
         elif handler == CLOSED_HANDLER:
             self._check_connected()
             async with asyncio.timeout(BUS_WAIT_S):
-                await self._inbound.close(channel, str(chat_id))
+                await self._inbound.close(channel, str(chat_id), now_ms=_now_ms())
         CALLS.labels("handled").inc()
         return OK
 
@@ -124,6 +124,10 @@ class Calls:
         """What is published while the server is away may be stored later, although Webim was told otherwise."""
         if not self._connection.connected:
             raise CallRefusedError("backbone_unavailable", "the backbone is away: try again soon")
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
 
 
 def _nobody_listens(_chat: Chat, _question: str) -> None:

@@ -113,10 +113,14 @@ class Chat(Wire):
 
 
 def settled(chat: Chat, *, now_ms: int, idle_s: int) -> Chat:
-    """What time alone has made of it: a v1 question without an answer went to the queue, an idle chat is closed."""
+    """What time alone has made of it: a v1 question without an answer went to the queue, an idle chat is closed.
+
+    A start without words needs no answer, so it stays with the bot.
+    """
     if chat.state != "active":
         return chat
-    if chat.question is not None and now_ms >= chat.question.until_ms:
+    is_answered = chat.question is None or chat.question.id == chat.quiet_question
+    if chat.question is not None and not is_answered and now_ms >= chat.question.until_ms:
         return transferred(chat, now_ms=chat.question.until_ms)
     if now_ms - chat.last_at_ms > idle_s * MS_PER_S:
         return closed(chat, "idle")

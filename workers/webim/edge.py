@@ -5,6 +5,7 @@ Source: specs/webim.md sections 3.1, 3.4 and 6.1.
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 import hashlib
@@ -34,6 +35,7 @@ HANDLERS = frozenset(("chat_started", "chat_assigned", "chat_closed"))
 HANDLERS_PREFIX = "handlers/"
 SUFFIXES: dict[str, Dialect | None] = {"": None, "v1": "1", "v2": "2"}
 VERSION_CHARACTERS_MAX = 32
+BODY_WAIT_S = 10.0
 TOKEN_CHARACTERS_SHOWN = 4
 
 log = structlog.get_logger()
@@ -174,11 +176,15 @@ async def _read(request: Request) -> bytes:
         raise _too_large()
     parts: list[bytes] = []
     size_bytes = 0
-    async for part in request.stream():
-        size_bytes += len(part)
-        if size_bytes > BODY_BYTES_MAX:
-            raise _too_large()
-        parts.append(part)
+    try:
+        async with asyncio.timeout(BODY_WAIT_S):
+            async for part in request.stream():
+                size_bytes += len(part)
+                if size_bytes > BODY_BYTES_MAX:
+                    raise _too_large()
+                parts.append(part)
+    except TimeoutError as error:
+        raise CallRefusedError("invalid_json", f"the body did not come whole within {BODY_WAIT_S:.0f} s") from error
     return b"".join(parts)
 
 

@@ -26,9 +26,9 @@ from broker.transport.reader import read_range
 from broker.transport.topology import CONVERSATIONS
 from workers.webim.channel import WEBIM, Channel
 from workers.webim.chat_store import ChatStore, Kept
-from workers.webim.chats import Chat, chat_key, touched
+from workers.webim.chats import Chat, chat_key, settled, touched
 from workers.webim.conversations import Conversations, visitor_body
-from workers.webim.endings import Endings
+from workers.webim.endings import QUEUE, Endings
 from workers.webim.judging import (
     Call,
     Carry,
@@ -98,17 +98,29 @@ class Inbound:
         for _ in range(TRIES_MAX):
             kept = await self._load(call)
             verdict = judge(kept.chat, call, new_session=str(uuid4()))
+            if isinstance(verdict, NotOurs):
+                await self._catch_up(call.channel, kept, now_ms=call.at_ms)
             try:
                 return await self._act(call, verdict, kept.revision, listen)
             except ConflictError:
                 continue
         raise ConflictError(chat_key(call.channel.id, call.conversation_id))
 
-    async def close(self, channel: Channel, conversation_id: str) -> None:
+    async def close(self, channel: Channel, conversation_id: str, *, now_ms: int) -> None:
         """Webim says that the chat is over; nothing to do for one that we do not know."""
         kept = await self._chats.load(channel.id, conversation_id)
+        kept = await self._catch_up(channel, kept, now_ms=now_ms)
         if kept.chat is not None and kept.chat.state != "closed":
             await self._endings.closed_in_webim(channel, kept.chat)
+
+    async def _catch_up(self, channel: Channel, kept: Kept, *, now_ms: int) -> Kept:
+        """Tell of a chat that went to the queue while nobody was there to say so: its v1 call died with its process."""
+        chat = kept.chat
+        if chat is None or chat.state != "active":
+            return kept
+        if settled(chat, now_ms=now_ms, idle_s=channel.settings.session_idle_ttl_s).state != "transferred":
+            return kept
+        return await self._endings.transfer(channel, chat, QUEUE)
 
     async def _load(self, call: Call) -> Kept:
         """The chat; where it is unknown whether its opening is in the log, the log is asked."""
@@ -138,8 +150,7 @@ class Inbound:
                 return Taken("told", await self._open(call, verdict, revision, request, event), question)
             case Carry(chat):
                 request = self._request(call, chat, question, new_session=False)
-                if call.dialect == "1" and question in {chat.answered, chat.question and chat.question.id}:
-                    listen(chat, question)
+                if call.dialect == "1" and question == chat.answered:
                     return Taken("repeat", chat, question)
                 listen(chat, question)
                 return Taken("told", await self._carry(call, Kept(chat, revision), request, event), question)

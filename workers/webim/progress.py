@@ -44,6 +44,7 @@ class Progress:
 
         Raises:
             ChatNotOwnedError: the chat went to an operator meanwhile, or its session ended.
+            ConflictError: another process has the lane now, and has gone on; what there is to do is judged anew.
         """
         for _ in range(WRITES_MAX):
             after = self.chat.model_copy(update={"bot_messages": self.bot_messages, **changes})
@@ -61,4 +62,6 @@ class Progress:
         kept = await self._chats.load(before.channel_id, before.conversation_id)
         if kept.chat is None or kept.chat.session != before.session or kept.chat.state != "active":
             raise ChatNotOwnedError(WEBIM, problem="the chat is not the bot's any more")
+        if (kept.chat.sending, kept.chat.done) != (before.sending, before.done):
+            raise ConflictError(chat_key(before.channel_id, before.conversation_id))
         self.chat, self._revision = kept.chat, kept.revision

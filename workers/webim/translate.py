@@ -20,6 +20,9 @@ from workers.webim.words import Ignored, Said, check_length, combined, message_i
 
 CHAT_ID_CHARACTERS_MAX = 128
 VISITOR_ID_CHARACTERS_MAX = 256
+FIELDS_MAX = 64
+FIELD_CHARACTERS_MAX = 512
+"""Of a visitor's field that is remembered with the chat."""
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
@@ -185,9 +188,14 @@ def _visitor(body: Json) -> tuple[str | None, Json]:
         raise CallRefusedError("bad_visitor", "'visitor.id' must be a string or an integer")
     if len(text := str(visitor_id)) > VISITOR_ID_CHARACTERS_MAX:
         raise CallRefusedError("bad_visitor", f"'visitor.id' has more than {VISITOR_ID_CHARACTERS_MAX} characters")
-    fields = visitor.get("fields")
-    known: Json = {"id": text}
+    return text, {**_known(visitor.get("fields")), "id": text}
+
+
+def _known(fields: JsonValue) -> Json:
+    """What is remembered of a visitor with the chat; all else stands in the call as it came."""
+    known: Json = {}
     for name, value in (fields if isinstance(fields, dict) else {}).items():
-        if name != "id":
+        is_short = len(name) <= FIELD_CHARACTERS_MAX and len(str(value)) <= FIELD_CHARACTERS_MAX
+        if is_short and not isinstance(value, dict | list) and len(known) < FIELDS_MAX:
             known["firstName" if name == "name" else name] = value
-    return text, known
+    return known

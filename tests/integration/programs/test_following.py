@@ -155,7 +155,21 @@ async def consumers_of(programs: Programs, service: str | None) -> int:
     return count
 
 
-async def test_a_replaced_version_answers_while_a_link_lives_and_then_leaves_nothing_behind(
+async def is_running(programs: Programs, service: str | None) -> bool:
+    """Whether anybody takes a version's runs."""
+    for number in range(4):
+        name = f"service-{programs.org}-{service}-{number}"
+        if (await programs.connection.ask(f"CONSUMER.INFO.{DELIVERIES}.{name}"))["num_waiting"]:
+            return True
+    return False
+
+
+async def has_ended(programs: Programs, service: str | None) -> bool:
+    """The same the other way round."""
+    return not await is_running(programs, service)
+
+
+async def test_a_replaced_version_answers_while_a_link_lives_and_then_is_ended(
     programs: Programs, project: Project, worker: Worker, linker: None
 ) -> None:
     project.commit("first")
@@ -167,12 +181,8 @@ async def test_a_replaced_version_answers_while_a_link_lives_and_then_leaves_not
         await asyncio.sleep(2.5)  # more than the looks after which a version without links is ended
         assert await programs.text_of(first.service) == "first"
         assert await programs.text_of(second.service) == "second"
-
-        async def retired() -> bool:
-            return await consumers_of(programs, first.service) == 0
-
-        await poll(retired, within_s=30)
-        assert await consumers_of(programs, second.service) == 4
+        await poll(lambda: has_ended(programs, first.service), within_s=30)
+        assert await is_running(programs, second.service)
 
 
 async def test_a_version_that_a_conversation_comes_back_to_is_started_again(
@@ -184,12 +194,22 @@ async def test_a_version_that_a_conversation_comes_back_to_is_started_again(
         assert await programs.text_of(first.service) == "first"
         project.commit("second")
         await programs.deploy("master")
-
-        async def retired() -> bool:
-            return await consumers_of(programs, first.service) == 0
-
-        await poll(retired, within_s=30)
+        await poll(lambda: has_ended(programs, first.service), within_s=30)
         await link(programs, first.service, for_s=60)
+        assert await programs.text_of(first.service, within_s=20) == "first"
+
+
+async def test_a_run_for_a_version_that_nobody_is_linked_to_any_more_is_done_nevertheless(
+    programs: Programs, project: Project, worker: Worker, linker: None
+) -> None:
+    project.commit("first")
+    with worker():
+        first = await programs.deploy("master")
+        assert await programs.text_of(first.service) == "first"
+        project.commit("second")
+        await programs.deploy("master")
+        await poll(lambda: has_ended(programs, first.service), within_s=30)
+        await asyncio.sleep(3.0)  # more than the looks after which nothing is kept of what nobody can come back to
         assert await programs.text_of(first.service, within_s=20) == "first"
 
 

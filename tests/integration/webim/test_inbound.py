@@ -114,13 +114,19 @@ async def test_check_33_a_message_of_an_unknown_chat_opens_a_session_without_a_v
 async def test_check_35_twenty_messages_of_one_chat_keep_their_order(webim: Webim) -> None:
     await webim.post(HELLO)
     texts = [str(number) for number in range(20)]
-    calls = []
     for text in texts:
-        calls.append(asyncio.ensure_future(webim.say(CHAT, text)))
-        await asyncio.sleep(0)
-    await asyncio.gather(*calls)
+        assert (await webim.say(CHAT, text)).status_code == 200
     said = [question["query"] for question in await webim.questions()][1:]
-    assert sorted(said) == sorted(texts)
+    assert said == texts
+
+
+async def test_messages_of_one_chat_that_come_at_once_are_all_there_and_each_once(webim: Webim) -> None:
+    texts = {str(number) for number in range(40)}
+    answers = await asyncio.gather(*(webim.say(number, text) for text in texts for number in (1, "1-")))
+    assert {answer.status_code for answer in answers} == {200}
+    said = [(question["conversation_id"], question["query"]) for question in await webim.questions()]
+    assert sorted(said) == sorted((chat, text) for text in texts for chat in ("1", "1-"))
+    assert [question["new_session"] for question in await webim.questions()].count(True) == 2
 
 
 async def test_v2_headers_are_taken_from_webim(webim: Webim) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+import structlog
 
 from broker.codec import encode
 from broker.domain.ids import SessionId
@@ -405,6 +406,28 @@ async def test_a_worker_killed_between_a_redirect_and_its_note_hands_the_chat_ov
             await poll(lambda: _is(talk, question, "transferred"))
         assert [notice["event"] for notice in await talk.notices(question)] == ["livechatStarted"]
         assert await talk.shown(question) == ["One moment"]
+
+
+async def test_check_40_no_failure_writes_a_secret_or_what_was_said_into_the_log(talk: Talk) -> None:
+    await talk.use_channel(**ADMIN)
+    question = await talk.begin("planted question")
+    faults: list[dict[str, Any]] = [
+        {"status": 503},
+        {"close_connection": True},
+        {"html_body": True},
+        {"truncate": True},
+        {"error_200": "refused"},
+        {"status": 400},
+        {"status": 401},
+    ]
+    with structlog.testing.capture_logs() as lines:
+        for fault in faults:
+            await talk.installation.fault(path=SEND, **fault)
+            await talk.outcome(question, await talk.answer(question, "planted answer"))
+    logged = repr(lines)
+    assert "webim_step_refused" in logged
+    secrets = (BOT_TOKEN, ADMIN["password"], talk.adapter.channel.access_token, question["session_id"])
+    assert [secret for secret in (*secrets, "planted question", "planted answer") if secret in logged] == []
 
 
 async def test_a_private_address_is_refused(server: EmbeddedServer, org: str, webim_url: str) -> None:

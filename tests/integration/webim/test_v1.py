@@ -9,6 +9,7 @@ import pytest
 
 from tests.conftest import TIME_FACTOR, poll
 from tests.integration.webim.conftest import V1, Json, Webim
+from workers.webim.chats import Question
 
 CHAT = "9401b039-ace3-4619-b884-a24e0aaf7adb"
 HELLO: Json = {
@@ -238,3 +239,34 @@ async def test_the_answer_comes_long_before_the_time_is_up(webim: Webim) -> None
     async with webim.program(Answering(webim, HI)):
         async with asyncio.timeout(10 * TIME_FACTOR):
             assert (await webim.post(HELLO, headers=V1)).json()["has_answer"] is True
+
+
+async def test_a_question_whose_process_died_went_to_the_queue_and_the_next_call_says_so(webim: Webim) -> None:
+    async with webim.program(Answering(webim, HI)):
+        await webim.post(HELLO, headers=V1)
+    await webim.change_chat(CHAT, question=Question(id="lost", until_ms=1))
+    assert (await webim.post(said("still there?"), headers=V1)).json() == {"has_answer": True, "messages": []}
+    assert (await webim.chat(CHAT)).state == "transferred"
+    started = (await webim.questions())[-1]
+    assert (started["event"], started["event_data"]) == ("livechatStarted", {"target": "queue", "id": None})
+    assert [letter["reason"] for letter in await webim.letters()] == ["chat_with_operator"]
+
+
+async def test_a_repeated_message_whose_first_call_failed_before_it_was_stored_is_asked_after_all(webim: Webim) -> None:
+    answering = Answering(webim, HI)
+    async with webim.program(answering):
+        await webim.post(HELLO, headers=V1)
+        await webim.post(said("more", id="m1"), headers=V1)
+        asked = answering.questions[-1]["question_id"]
+        open_again = Question(id=asked, until_ms=int(time.time() * 1000) + 60_000)
+        await webim.change_chat(CHAT, question=open_again, answered=None, answer=None)
+        repeated = asyncio.ensure_future(webim.post(said("more", id="m1"), headers=V1))
+        await poll(lambda: _asks_until(webim, asked))
+        await answering({"question_id": asked, "session_id": (await webim.chat(CHAT)).session})
+    assert (await repeated).json()["messages"] == [OPERATOR_HI]
+    assert [question["query"] for question in await webim.questions()] == ["Hello", "more"]
+
+
+async def _asks_until(webim: Webim, question: str) -> bool:
+    found = (await webim.chat(CHAT)).question
+    return found is not None and found.id == question and found.until_ms < int(time.time() * 1000) + 50_000

@@ -178,6 +178,11 @@ def test_a_call_of_version_1_leaves_its_question_open_until_its_time_is_up() -> 
     assert asked(active(), a_call(dialect="2"), "q").question is None
 
 
+def test_a_silent_start_that_nobody_answers_stays_with_the_bot() -> None:
+    chat = asked(active(), a_call(SILENT, dialect="1"), "q")
+    assert settled(chat, now_ms=NOW_MS + 5_000, idle_s=86_400).state == "active"
+
+
 def test_the_answer_to_a_silent_start_is_not_shown_unless_the_channel_says_so() -> None:
     assert asked(active(), a_call(SILENT), "q").quiet_question == "q"
     assert asked(active(), a_call(NEW_CHAT), "q").quiet_question is None

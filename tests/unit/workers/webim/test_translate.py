@@ -185,6 +185,14 @@ def test_a_visitors_fields_are_told_under_the_platforms_names() -> None:
     assert (found.visitor_id, found.user_from) == ("7", {"id": "7", "firstName": "John", "phone": "+7"})
 
 
+def test_of_a_visitors_fields_the_short_and_plain_ones_are_remembered() -> None:
+    fields = {"phone": "+7", "note": "x" * 513, "tags": ["a"], **{f"f{number}": "x" for number in range(100)}}
+    found = new_chat(visitor={"id": 7, "fields": fields})
+    assert (found.user_from["phone"], len(found.user_from)) == ("+7", 65)
+    assert {"note", "tags"} & found.user_from.keys() == set()
+    assert found.raw["visitor"] == {"id": 7, "fields": fields}
+
+
 @pytest.mark.parametrize("messages", ["Hello", {}, [1], [visitor("a"), None], [{}] * (MESSAGES_MAX + 1)])
 def test_messages_of_the_wrong_form_are_refused(messages: object) -> None:
     assert refusal({**CHAT, "messages": messages}) == "bad_messages"
