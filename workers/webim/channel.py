@@ -73,6 +73,10 @@ class Channel(Wire):
 
 
 class OrgChannels(Wire):
-    """Value in bucket CHANNELS, key ``<org>.webim``: all of an org's, so that names are unique by compare-and-set."""
+    """Value in bucket CHANNELS, key ``<org>.webim``: all of an org's, so that names are unique by compare-and-set.
+
+    ``removed``: ids of the channels that went last. Whoever was killed while working for one may have left something.
+    """
 
     channels: list[Channel] = Field(default_factory=list)
+    removed: list[Label] = Field(default_factory=list)

@@ -139,9 +139,8 @@ class ChannelAdmin:
                 raise UnknownChannelError(channel_id, org=org)
             return replaced(channels, found.model_copy(update={"removing": True}))
 
-        marked = with_id(await self._store.change(org, mark), channel_id)
-        if marked is not None:
-            await self._wishes.forget(marked)
+        await self._store.change(org, mark)
+        await self._wishes.forget(org, channel_id)
         await self._store.change(org, lambda channels: without(channels, channel_id))
         log.info("channel_removed", channel_id=channel_id, org=org)
         return ChannelRemovedReply(id=channel_id, removed=True)

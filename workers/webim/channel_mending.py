@@ -39,6 +39,9 @@ class Mending:
         for channel in self._channels.removing():
             with contextlib.suppress(UnknownChannelError):  # somebody else has done it
                 await self._admin.remove(channel.org, channel.id)
+        for org, channel_id in self._channels.removed():
+            if self._channels.has_deployments(channel_id) or self._follows.get(follow_key(org, channel_id)) is not None:
+                await self._wishes.forget(org, channel_id)
         for channel in self._channels.everything():
             if is_due(channel, self._channels.standing(channel)) or not self._is_followed(channel):
                 with contextlib.suppress(UnknownChannelError):

@@ -13,6 +13,9 @@ from workers.webim.channel import WEBIM, Channel, OrgChannels
 CONFLICTS_MAX = 50
 """Somebody else writing the same org's channels this often within one change is a fault, not a race."""
 
+REMOVED_KEPT_MAX = 100
+"""Of an org's removed channels; what somebody left of an older one would have been found long ago."""
+
 Change = Callable[[OrgChannels], OrgChannels]
 
 
@@ -62,17 +65,21 @@ def with_id(channels: OrgChannels, channel_id: str) -> Channel | None:
 
 def added(channels: OrgChannels, channel: Channel) -> OrgChannels:
     """One more."""
-    return OrgChannels(channels=[*channels.channels, channel])
+    return channels.model_copy(update={"channels": [*channels.channels, channel]})
 
 
 def replaced(channels: OrgChannels, channel: Channel) -> OrgChannels:
     """The channel of the same id as it is now; the order stays."""
-    return OrgChannels(channels=[channel if one.id == channel.id else one for one in channels.channels])
+    found = [channel if one.id == channel.id else one for one in channels.channels]
+    return channels.model_copy(update={"channels": found})
 
 
 def without(channels: OrgChannels, channel_id: str) -> OrgChannels:
-    """One less."""
-    return OrgChannels(channels=[one for one in channels.channels if one.id != channel_id])
+    """One less; a note of it stays for a while."""
+    if with_id(channels, channel_id) is None:
+        return channels
+    left = [one for one in channels.channels if one.id != channel_id]
+    return OrgChannels(channels=left, removed=[*channels.removed, channel_id][-REMOVED_KEPT_MAX:])
 
 
 def _key(org: str) -> str:

@@ -65,7 +65,7 @@ class ChannelWishes:
             # Whoever changes or removes it writes its record first, then does as we do: one of us sees the other.
             now = await self._store.find(channel.org, channel.id)
             if now is None:
-                await self.forget(channel)
+                await self.forget(channel.org, channel.id)
                 raise UnknownChannelError(channel.id, org=channel.org)
             standing = await self.standing(now)
             if now.settings == channel.settings and not is_due(now, standing):
@@ -87,10 +87,10 @@ class ChannelWishes:
         except ConflictError as error:
             raise DeploymentInProgressError(channel.id, deployment_id=next_id(channel, standing)) from error
 
-    async def forget(self, channel: Channel) -> None:
+    async def forget(self, org: str, channel_id: str) -> None:
         """Remove all that belongs to a channel that is gone."""
-        await self._programs.delete(follow_key(channel.org, channel.id))
-        for entry in await self._programs.entries(f"{channel.org}.{DEPLOYMENT}.{channel.id}"):
+        await self._programs.delete(follow_key(org, channel_id))
+        for entry in await self._programs.entries(f"{org}.{DEPLOYMENT}.{channel_id}"):
             await self._programs.delete(entry.key)
 
     async def _fulfil_follow(self, channel: Channel) -> None:

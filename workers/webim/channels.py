@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import hmac
+from collections.abc import Iterator
 from types import TracebackType
 from typing import Self
 
@@ -33,6 +34,7 @@ class Channels:
         self.deployments = Table(connection, programs, on_change=self._deployment_changed, pattern=f"*.{DEPLOYMENT}.>")
         self._of_org: dict[str, tuple[Channel, ...]] = {}
         self._removing: dict[str, tuple[Channel, ...]] = {}
+        self._removed: dict[str, tuple[str, ...]] = {}
         self._by_token: dict[str, Channel] = {}
         self._by_path: dict[ChatPath, Channel] = {}
         self._deployed: dict[str, dict[str, Deployment]] = {}
@@ -75,6 +77,14 @@ class Channels:
         """Those whose removal was begun and is not over."""
         return tuple(channel for channels in self._removing.values() for channel in channels)
 
+    def removed(self) -> Iterator[tuple[str, str]]:
+        """Org and id of channels that are gone, some of which may have left a deployment behind."""
+        return ((org, channel_id) for org, ids in self._removed.items() for channel_id in ids)
+
+    def has_deployments(self, channel_id: str) -> bool:
+        """Whether any deployment of that channel is kept."""
+        return bool(self._deployed.get(channel_id))
+
     async def set_alarm(self, channel: Channel, code: str | None) -> None:
         """Raise an alarm that an administrator sees (``webim_auth_failed``), or clear it; told once, not each time."""
         if (now := self.by_path(channel.path)) is not None and now.alarm != code:
@@ -106,6 +116,7 @@ class Channels:
             return
         self._of_org[org] = tuple(channel for channel in found.channels if not channel.removing)
         self._removing[org] = tuple(channel for channel in found.channels if channel.removing)
+        self._removed[org] = tuple(found.removed)
         everything = [channel for channels in self._of_org.values() for channel in channels]
         self._by_token = {_digest(channel.access_token): channel for channel in everything}
         self._by_path = {channel.path: channel for channel in everything}

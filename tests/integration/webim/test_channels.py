@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import random
 import re
 import socket
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,7 @@ from broker.transport.records import Records
 from broker.transport.topology import CHANNELS, PROGRAMS
 from tests.conftest import TIME_FACTOR, poll
 from tests.processes import free_port, wait_ready
+from workers.webim import channel_mending
 from workers.webim.channel import CHANNELS_PER_ORG_MAX, WEBIM, Channel, OrgChannels
 from workers.webim.channel_access import AdminTokens
 from workers.webim.channel_admin import ChannelAdmin
@@ -406,6 +408,15 @@ async def test_a_removal_that_was_begun_is_finished_by_any_worker(api: Api, conn
         await poll(lambda: _is_gone(api, channel))
 
 
+async def test_what_was_asked_for_a_channel_that_went_meanwhile_goes_too(api: Api, connection: Connection) -> None:
+    channel = await stored(api, await api.create())
+    (left,) = await api.programs.entries(f"{api.org}.deployment.{channel.id}")
+    await api.ask("DELETE", f"/{channel.id}")
+    await api.programs.write(left.key, left.value, revision=None)
+    async with mended(api, connection):
+        await poll(lambda: _is_gone(api, channel))
+
+
 async def _is_gone(api: Api, channel: Channel) -> bool:
     left = await api.wishes.deployments(channel)
     return not left and not (await api.store.read(api.org)).channels and await api.follow(channel.id) is None
@@ -417,6 +428,58 @@ async def test_a_removal_that_was_begun_is_finished_by_asking_again(api: Api) ->
     await api.store.change(api.org, lambda channels: replaced(channels, begun))
     assert (await api.ask("DELETE", f"/{channel.id}")).status_code == 204
     assert await _is_gone(api, channel)
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+async def test_whatever_is_asked_at_once_and_killed_in_between_all_fits_together_in_the_end(
+    api: Api, connection: Connection, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    chance = random.Random(seed)  # noqa: S311 - no secret, and the same each time
+    monkeypatch.setattr(channel_mending, "LOOK_EVERY_S", 0.3)
+    made = [(await api.create(name=f"Channel {number}"))["id"] for number in range(3)]
+    async with mended(api, connection), mended(api, connection):
+        for _ in range(12):
+            await asyncio.gather(*(_killed_sometimes(_something(api, made, chance), chance) for _ in range(5)))
+        await poll(lambda: _all_fits(api), within_s=20)
+
+
+async def _killed_sometimes(work: Coroutine[Any, Any, object], chance: random.Random) -> None:
+    """Let it run for a while, to its end or not."""
+    task = asyncio.ensure_future(work)
+    await asyncio.wait({task}, timeout=chance.choice((0.001, 0.003, 0.006, 5.0)))
+    task.cancel()
+    await asyncio.wait({task})
+
+
+async def _something(api: Api, made: list[str], chance: random.Random) -> None:
+    channel_id = chance.choice(made)
+    match chance.choice(("create", "branch", "automatic", "manual", "deploy", "remove")):
+        case "create":
+            made.append((await api.admin.create(api.org, FORM)).id)
+        case "branch":
+            await api.admin.change(api.org, channel_id, {"branch": chance.choice(("a", "b", "c"))})
+        case "deploy":
+            await api.admin.deploy(api.org, channel_id)
+        case "remove":
+            await api.admin.remove(api.org, channel_id)
+        case deployment:
+            await api.admin.change(api.org, channel_id, {"deployment": deployment})
+
+
+async def _all_fits(api: Api) -> bool:
+    """Every channel is deployed as its settings say, and nothing is left of any other."""
+    channels = {channel.id: channel for channel in (await api.store.read(api.org)).channels}
+    found = await api.programs.entries(f"{api.org}.follow")
+    follows = {entry.key.split(".")[2]: decode(entry.value)["ref"] for entry in found}
+    standings = await api.wishes.standings(api.org)
+    automatic = {one.id: one.settings.branch for one in channels.values() if one.settings.deployment == "automatic"}
+    newest = {channel_id: one.newest.ref for channel_id, one in standings.items() if one.newest is not None}
+    return (
+        not any(channel.removing for channel in channels.values())
+        and follows == automatic
+        and newest.keys() == channels.keys()
+        and automatic.items() <= newest.items()
+    )
 
 
 # Live copies and alarms.
