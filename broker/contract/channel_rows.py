@@ -105,6 +105,11 @@ _ASKS = (
         remarks=(
             "`endpoint_url` is what goes into Webim's settings; whoever has it can write as the channel's visitors.",
             "Unknown fields are refused, so that a slip of the pen is not ignored.",
+            (
+                "Codes in `fields`: `required`, `required_with_<field>`, `wrong_type`, `unknown_field`, `not_allowed`, "
+                "`out_of_range`, `too_short`, `too_long`, `control_characters`, `taken`, `must_be_empty`, `read_only`, "
+                "`invalid_email`, `invalid_ref`, `invalid_token`, `not_a_label`."
+            ),
             "The deployment's end is told by `deployment`; until one has succeeded Webim is told to come again.",
         ),
     ),
