@@ -61,7 +61,7 @@ def command(
 ) -> None:
     """Run everything on this machine, in one terminal.
 
-    NATS server, linker, expiry, webchat, webim and the demo program; what dies is started again. Ctrl-C ends it all.
+    NATS server, the workers and the demo program; what dies is started again. Ctrl-C ends it all.
 
     Example: heimdall dev --link-hours 0.001
     """
@@ -105,6 +105,7 @@ def plans(wanted: Wanted, nats_url: str, web_port: int, webim_port: int) -> tupl
         Plan("expiry", shared),
         Plan("webchat", {**shared, "HEIMDALL_WEBCHAT_PORT": str(web_port)}, ready_port=web_port),
         Plan("webim", {**shared, **webim}, ready_port=webim_port),
+        Plan("programs", {**shared, "HEIMDALL_PROGRAMS_FOLDER": str(wanted.folder.path / "programs")}),
         Plan("demo", {**shared, "HEIMDALL_DEMO_LINK_HOURS": f"{wanted.link_hours:g}"}),
     )
 

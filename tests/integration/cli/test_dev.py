@@ -19,7 +19,7 @@ from tests.conftest import TIME_FACTOR, Eventually
 
 READY_WAIT_S = 30.0
 STOP_S_MAX = 3.0
-CHILDREN = 6  # the server and five workers
+CHILDREN = 7  # the server and six workers
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
