@@ -22,6 +22,7 @@ from workers.webim.chat_store import ChatStore, Kept
 from workers.webim.chats import Chat, CloseReason, chat_key, closed, transferred
 from workers.webim.conversations import Conversations
 from workers.webim.notices import own_event, own_id
+from workers.webim.steps import LATE_MS
 from workers.webim.transfer_notes import TransferNotes
 
 WRITES_MAX = 8
@@ -96,6 +97,13 @@ class Endings:
             await self.say_ended(channel, found, reason)
 
         return await self._end(channel, chat, tell, lambda found: closed(found, reason), only=("active", "transferred"))
+
+    async def settle(self, channel: Channel, chat: Chat) -> Chat:
+        """The chat, given to the queue if its v1 call is over and nobody who held it is left to say so."""
+        overdue = chat.question is not None and _now_ms() >= chat.question.until_ms + LATE_MS
+        if chat.state != "active" or not overdue:
+            return chat
+        return (await self.transfer(channel, chat, QUEUE)).chat or chat
 
     async def closed_in_webim(self, channel: Channel, chat: Chat) -> Kept:
         """Webim says that the chat is over: an operator's end is told once their dialog is collected."""

@@ -45,7 +45,19 @@ from workers.webim.endings import QUEUE, Endings, Target
 from workers.webim.messages import Action
 from workers.webim.progress import Progress
 from workers.webim.sending import Sender, Sent
-from workers.webim.steps import ACTED, ENDING, AnswersCall, Asked, Done, Plan, Refused, Unfinished, is_quiet, judge
+from workers.webim.steps import (
+    ACTED,
+    ENDING,
+    LATE,
+    AnswersCall,
+    Asked,
+    Done,
+    Plan,
+    Refused,
+    Unfinished,
+    is_quiet,
+    judge,
+)
 
 LOOK_AGAIN_S = 0.25
 """While a v1 call is open, whoever holds it answers; afterwards it is known who did not."""
@@ -121,6 +133,7 @@ class Outbound:
                     await asyncio.sleep(LOOK_AGAIN_S)
                 case Refused(code):
                     await self._confirm(conversation, original, "failed", code)
+                    await self._settle(channel, kept.chat if code == LATE else None)
                     return
                 case Done():
                     return
@@ -148,6 +161,11 @@ class Outbound:
         found = await read_range(self._connection, CONVERSATIONS, patterns, limit=1)
         has_spoken = bool(found) and found[0].sequence < asked.sequence
         return Kept(kept.chat.model_copy(update={"more": True}), kept.revision) if has_spoken else kept
+
+    async def _settle(self, channel: Channel, chat: Chat | None) -> None:
+        """The process that held the late answer's call may be gone: then nobody has told that Webim took the chat."""
+        if chat is not None:
+            await self._endings.settle(channel, chat)
 
     async def _carry_out(self, work: _Work, kept: Kept, plan: Plan) -> None:
         for dropped in plan.dropped if work.original.attempts == 1 else ():

@@ -19,6 +19,8 @@ QUEUE_REDIRECT_SINCE = (10, 4)
 LATE_MS = 2 * MS_PER_S
 """A v1 call that is over by the clock may just be writing down how it ended."""
 
+LATE = "late_reply"
+
 ACTED, ENDING = 0, 1
 """Behind the last step: the action was taken, and else that the session is to end."""
 
@@ -103,7 +105,7 @@ def judge(chat: Chat | None, channel: Channel, asked: Asked, *, now_ms: int) -> 
         return Unfinished(plan, acted=sending.step == len(plan.steps) + ACTED, failed=sending.failed)
     if chat.dialect == "1":
         open_now = chat.question is not None and now_ms < chat.question.until_ms + LATE_MS
-        return AnswersCall() if open_now else Refused("late_reply")
+        return AnswersCall() if open_now else Refused(LATE)
     if settled(chat, now_ms=now_ms, idle_s=channel.settings.session_idle_ttl_s).state != "active":
         return Refused("chat_not_owned")
     return plan_of(chat, channel, asked)

@@ -236,5 +236,10 @@ async def test_a_chat_closed_in_webim_that_the_bot_has_is_closed_without_a_finis
     assert LIVECHAT_FINISHED not in await scene.said(chat)
 
 
+async def test_a_call_that_may_still_be_answered_is_not_given_to_the_queue(scene: Scene) -> None:
+    chat = await scene.open(question={"id": "open", "until_ms": time.time_ns() // 1_000_000}, dialect="1")
+    assert await scene.endings.settle(scene.channel, chat) == chat
+
+
 async def _has(scene: Scene, chat: Chat, what: str) -> bool:
     return what in await scene.said(chat)

@@ -252,6 +252,21 @@ async def test_a_question_whose_process_died_went_to_the_queue_and_the_next_call
     assert [letter["reason"] for letter in await webim.letters()] == ["chat_with_operator"]
 
 
+async def test_a_question_whose_process_died_went_to_the_queue_and_a_late_answer_says_so(webim: Webim) -> None:
+    async with webim.program(Answering(webim, HI)):
+        await webim.post(HELLO, headers=V1)
+    await webim.change_chat(CHAT, question=Question(id="lost", until_ms=1))
+    session = (await webim.chat(CHAT)).session
+    await webim.notify(session, response={"question_id": "lost", "replies": [HI]})
+    await poll(lambda: _is_transferred(webim))
+    assert (await webim.questions())[-1]["event"] == "livechatStarted"
+    assert (await webim.receipts(session))[-1]["reason"] == "late_reply"
+
+
+async def _is_transferred(webim: Webim) -> bool:
+    return (await webim.chat(CHAT)).state == "transferred"
+
+
 async def test_a_repeated_message_whose_first_call_failed_before_it_was_stored_is_asked_after_all(webim: Webim) -> None:
     answering = Answering(webim, HI)
     async with webim.program(answering):
