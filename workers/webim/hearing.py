@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from dataclasses import dataclass
 
@@ -22,6 +23,8 @@ from workers.webim.steps import Asked
 
 QUIET_S = 0.25
 """After so much silence an answer in several notifications counts as whole."""
+LAST_WAIT_S = 1.0
+"""What a call may still wait once the worker is told to stop."""
 SESSION_TOKEN = 9
 """Where the session stands in a public subject."""
 FILTERS = (f"p.*.{NOTIFICATIONS}.{WEBIM}.org.*.name.*.sessionuuid.*.{Kind.NOTIFICATION}",)
@@ -43,10 +46,10 @@ class Heard:
 class Hearing:
     """What one call hears, from before its question is asked."""
 
-    def __init__(self, hearings: dict[str, list[Hearing]]) -> None:
+    def __init__(self, hearings: Hearings) -> None:
         self.session = ""
         self.question = ""
-        self.queue: asyncio.Queue[Heard] = asyncio.Queue()
+        self.queue: asyncio.Queue[Heard | None] = asyncio.Queue()
         self.late: list[Heard] = []
         self._hearings = hearings
 
@@ -54,24 +57,26 @@ class Hearing:
         """Hear everything that is said in the chat's session from now on."""
         self.end()
         self.session, self.question = chat.session, question
-        self._hearings.setdefault(self.session, []).append(self)
+        self._hearings.of_session.setdefault(self.session, []).append(self)
 
     def end(self) -> None:
         """Hear no more."""
-        hearings = self._hearings.get(self.session, [])
+        hearings = self._hearings.of_session.get(self.session, [])
         if self in hearings:
             hearings.remove(self)
         if not hearings:
-            self._hearings.pop(self.session, None)
+            self._hearings.of_session.pop(self.session, None)
 
     async def gather(self, until_ms: int) -> list[Heard]:
         """The answer: up to what names the question, else up to a silence after the first, or the end of the time."""
         gathered: list[Heard] = []
-        while (left_s := until_ms / MS_PER_S - time.time()) > 0:
+        while (left_s := min(until_ms / MS_PER_S, self._hearings.end_s) - time.time()) > 0:
             try:
                 heard = await asyncio.wait_for(self.queue.get(), min(left_s, QUIET_S) if gathered else left_s)
             except TimeoutError:
                 break
+            if heard is None:
+                continue
             if heard.question not in {None, self.question}:
                 self.late.append(heard)  # the answer to an earlier question, which has been given up
                 continue
@@ -85,7 +90,16 @@ class Hearings:
     """The v1 calls of this process, by session."""
 
     def __init__(self) -> None:
-        self._hearings: dict[str, list[Hearing]] = {}
+        self.of_session: dict[str, list[Hearing]] = {}
+        self.end_s = math.inf
+        """When all of them end at the latest, Unix."""
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Once ``stop`` is set nobody waits much longer: without an answer a chat goes to the queue."""
+        await stop.wait()
+        self.end_s = time.time() + LAST_WAIT_S
+        for hearing in [hearing for hearings in self.of_session.values() for hearing in hearings]:
+            hearing.queue.put_nowait(None)
 
     def reader(self, connection: Connection) -> LogReader:
         """What feeds them, from now on; not started yet."""
@@ -93,12 +107,12 @@ class Hearings:
 
     def new(self) -> Hearing:
         """For one call; whoever takes it must end it."""
-        return Hearing(self._hearings)
+        return Hearing(self)
 
     async def accept(self, message: StoredMessage) -> None:
         """Hand on what is for a call of ours; what cannot be read is the lane's to refuse."""
         session = message.public_subject.split(".", SESSION_TOKEN + 1)[SESSION_TOKEN]
-        if not (hearings := self._hearings.get(session)):
+        if not (hearings := self.of_session.get(session)):
             return
         try:
             heard = read_heard(session, message)

@@ -44,6 +44,7 @@ class Parts:
     conversations: Conversations
     endings: Endings
     endpoint: Endpoint
+    hearings: Hearings
     outbound: Work
     collector: Collector
 
@@ -76,4 +77,4 @@ async def open_parts(settings: WebimSettings, backbone: Backbone) -> AsyncIterat
         collecting = Collecting(connection, conversations, partitions=settings.partitions)
         looking = Looking(channels, chats, notes, endings, stored, collecting)
         collector = Collector(connection, channels, notes, looking, stored)
-        yield Parts(channels, chats, conversations, endings, endpoint, work, collector)
+        yield Parts(channels, chats, conversations, endings, endpoint, hearings, work, collector)

@@ -285,3 +285,16 @@ async def test_a_repeated_message_whose_first_call_failed_before_it_was_stored_i
 async def _asks_until(webim: Webim, question: str) -> bool:
     found = (await webim.chat(CHAT)).question
     return found is not None and found.id == question and found.until_ms < int(time.time() * 1000) + 50_000
+
+
+async def test_a_worker_that_stops_answers_the_calls_that_wait(webim: Webim) -> None:
+    await webim.put_channel(v1_timeout_ms=25_000)
+    call = asyncio.ensure_future(webim.post(HELLO, headers=V1))
+    await poll(lambda: _has_asked(webim))
+    webim.stop.set()
+    assert (await call).json() == {"has_answer": False}
+    assert (await webim.chat(CHAT)).state == "transferred"
+
+
+async def _has_asked(webim: Webim) -> bool:
+    return len(await webim.questions()) == 1
