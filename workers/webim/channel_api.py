@@ -32,6 +32,7 @@ from workers.webim.channel_admin import ChannelAdmin
 
 PREFIX = "/api/channels"
 FORM_BYTES_MAX = 65_536
+METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 RETRY_AFTER_S = "5"
 ANSWER_WAIT_S = 10.0
 """What has been begun by then is mended as after a kill."""
@@ -59,17 +60,15 @@ def channel_routes(admin: ChannelAdmin, tokens: AdminTokens) -> APIRouter:
     """The routes, for the application that serves them."""
     router = APIRouter()
     acts = _Acts(admin)
-    for method, path, act in (
-        ("GET", PREFIX, acts.list),
-        ("POST", PREFIX, acts.create),
-        ("GET", PREFIX + "/{channel_id}", acts.show),
-        ("PATCH", PREFIX + "/{channel_id}", acts.change),
-        ("DELETE", PREFIX + "/{channel_id}", acts.remove),
-        ("POST", PREFIX + "/{channel_id}/deploy", acts.deploy),
-        ("GET", PREFIX + "/{channel_id}/deployments", acts.deployments),
-        ("GET", PREFIX + "/{channel_id}/deployments/{deployment_id}", acts.deployment),
+    one, deployments = PREFIX + "/{channel_id}", PREFIX + "/{channel_id}/deployments"
+    for path, by_method in (
+        (PREFIX, {"GET": acts.list, "POST": acts.create}),
+        (one, {"GET": acts.show, "PATCH": acts.change, "DELETE": acts.remove}),
+        (one + "/deploy", {"POST": acts.deploy}),
+        (deployments, {"GET": acts.deployments}),
+        (deployments + "/{deployment_id}", {"GET": acts.deployment}),
     ):
-        router.add_api_route(path, _guarded(act, tokens), methods=[method], response_model=None)
+        router.add_api_route(path, _guarded(by_method, tokens), methods=METHODS, response_model=None)
     return router
 
 
@@ -109,14 +108,17 @@ class _Acts:
         return _json(200, found.model_dump())
 
 
-def _guarded(act: Act, tokens: AdminTokens) -> Route:
-    """The route of an act: who asks is known, and whatever goes wrong is an answer."""
+def _guarded(acts: Mapping[str, Act], tokens: AdminTokens) -> Route:
+    """The route of a path: who asks is known, and whatever goes wrong is an answer."""
 
     async def route(request: Request) -> Response:
         org = tokens.org_of(request.headers.get("authorization"))
         if org is None:
             desc = "send 'Authorization: Bearer <token>' with a token of HEIMDALL_WEBIM_ADMIN_TOKENS"
             return _refusal(401, "unauthorized", desc, headers={"WWW-Authenticate": 'Bearer realm="heimdall"'})
+        if (act := acts.get(request.method)) is None:
+            allowed = ", ".join(acts)
+            return _refusal(405, "method_not_allowed", f"only {allowed} is taken here", headers={"Allow": allowed})
         try:
             async with asyncio.timeout(ANSWER_WAIT_S):
                 return await act(org, request)

@@ -314,6 +314,12 @@ async def test_what_is_no_form_is_refused(api: Api, content: bytes, media_type: 
     assert (answer.status_code, answer.json()["error"]) == expected
 
 
+async def test_a_method_that_a_path_does_not_have_is_told_those_that_it_has(api: Api) -> None:
+    answer = await api.ask("PUT", body=FORM)
+    assert (answer.status_code, answer.json()["error"]) == (405, "method_not_allowed")
+    assert answer.headers["allow"] == "GET, POST"
+
+
 async def test_an_unknown_deployment_is_not_there(api: Api) -> None:
     created = await api.create()
     answer = await api.ask("GET", f"/{created['id']}/deployments/dp_none")
