@@ -66,7 +66,7 @@ class Answers:
         except (BackboneError, TimeoutError) as error:
             log.warning("answer_not_noted_yet", session_id=chat.session[:8], error_type=type(error).__name__)
             self._note_later(settling)
-        return settling.composed.body
+        return settling.body
 
     def _note_later(self, settling: _Settling) -> None:
         async def note() -> None:
@@ -108,7 +108,11 @@ class Answers:
                 pass
 
     async def _save(self, settling: _Settling) -> bool:
-        """Close the question; False where the chat has gone on without this answer."""
+        """Note the answer; False where the chat has gone on without it.
+
+        Where something follows, the question stays open until that is done: if this process dies in between, Webim has
+        no answer, and the chat is in its queue as soon as the time is up.
+        """
         chat = settling.chat
         for _ in range(TRIES_MAX):
             kept = await self._chats.load(chat.channel_id, chat.conversation_id)
@@ -116,11 +120,11 @@ class Answers:
             if found is None or found.session != chat.session or found.state != "active":
                 return False
             if found.answered == settling.question:
-                return True  # a repeated call in another process, or this one before the bus went away
+                return settling.is_same(found)
             if found.question is None or found.question.id != settling.question:
                 return False
             changes = {
-                "question": None,
+                "question": None if settling.composed.follows is None else found.question,
                 "answered": settling.question,
                 "answer": settling.kept_body,
                 "done": max(found.done, settling.last_sequence),
@@ -148,6 +152,17 @@ class _Settling:
         self.plans = [plan_of(chat, channel, heard.asked) for heard in gathered]
         quiet = chat.quiet_question == question
         self.composed: Composed = compose(self.plans, v1_actions=channel.settings.v1_actions, quiet=quiet)
+        self.body = self.composed.body
+
+    def is_same(self, found: Chat) -> bool:
+        """Whether the answer that was noted already is this one; if not, it is what the call is answered with.
+
+        It was noted by this process before the bus went away, or by another one that got the same call.
+        """
+        if found.answer == self.kept_body:
+            return True
+        self.body = found.answer or self.body
+        return False
 
     @property
     def last_sequence(self) -> int:

@@ -127,12 +127,15 @@ class Inbound:
         kept = await self._chats.load(call.channel.id, call.conversation_id)
         if kept.chat is None or kept.chat.stored or kept.chat.state != "active":
             return kept
-        conversation = call.channel.path.conversation(SessionId(kept.chat.session))
-        number = partition_of((kept.chat.session,), self._partitions)
+        is_told = await self._is_told(call.channel, kept.chat)
+        return Kept(kept.chat.model_copy(update={"stored": is_told}), kept.revision)
+
+    async def _is_told(self, channel: Channel, chat: Chat) -> bool:
+        """Whether anything that the visitor did in this session is in the log."""
+        conversation = channel.path.conversation(SessionId(chat.session))
+        number = partition_of((chat.session,), self._partitions)
         pattern = f"p.{number}.{conversation.prefix}.{WEBIM}messagetype.>"
-        if await read_range(self._connection, CONVERSATIONS, (pattern,), limit=1):
-            return Kept(kept.chat.model_copy(update={"stored": True}), kept.revision)
-        return kept
+        return bool(await read_range(self._connection, CONVERSATIONS, (pattern,), limit=1))
 
     async def _act(self, call: Call, verdict: Verdict, revision: int, listen: Callable[[Chat, str], None]) -> Taken:
         event = event_id(call, verdict.chat)
@@ -166,7 +169,9 @@ class Inbound:
         await self._sessions.keep(call.channel, chat, now_ms=call.at_ms)
         if chat.stub is not None:
             await self._sessions.link(call.channel, chat)
-        await self._conversations.tell(call.channel, kind, request, event_id=event)
+        stored = await self._conversations.tell(call.channel, kind, request, event_id=event)
+        if stored.duplicate and not await self._is_told(call.channel, chat):
+            return chat  # an old message once more, stored in a session before: this one is still to begin
         log.info("session_opened", session_id=chat.session[:8], channel_id=chat.channel_id, dialect=chat.dialect)
         await self._note(call, Kept(chat, revision), lambda found: told(found, call))
         return chat

@@ -42,6 +42,15 @@ async def test_a_message_with_an_id_that_comes_twice_is_stored_once(webim: Webim
     assert said == ["Hello", "more", "more", "same", "same"]
 
 
+async def test_an_old_message_once_more_opens_no_session_that_nobody_hears_of(webim: Webim) -> None:
+    await webim.say(CHAT, "old", id="m1")
+    await webim.post({"chat_id": CHAT}, suffix="/handlers/chat_closed")
+    assert (await webim.say(CHAT, "old", id="m1")).json() == {"result": "ok"}
+    await webim.say(CHAT, "new", id="m2")
+    questions = await webim.questions()
+    assert [(question["query"], question["new_session"]) for question in questions] == [("old", True), ("new", True)]
+
+
 async def test_an_outsider_cannot_take_the_place_of_a_message_by_guessing_its_id(webim: Webim) -> None:
     await webim.post(HELLO)
     await webim.say(CHAT, "more", id="m1")

@@ -7,8 +7,9 @@ import time
 
 import pytest
 
+from broker.runtime.embedded import EmbeddedServer
 from tests.conftest import TIME_FACTOR, poll
-from tests.integration.webim.conftest import V1, Json, Webim
+from tests.integration.webim.conftest import V1, Json, Webim, running_webim
 from workers.webim.chats import Question
 
 CHAT = "9401b039-ace3-4619-b884-a24e0aaf7adb"
@@ -132,6 +133,24 @@ async def test_the_same_call_ten_times_at_once_is_one_question_with_one_answer(w
     assert {answer.text for answer in answers} == {answers[0].text}
     assert answers[0].json()["messages"] == [OPERATOR_HI]
     assert len(answering.questions) == 1
+
+
+async def test_the_same_call_in_two_processes_at_once_gets_the_same_answer_from_both(
+    webim: Webim, server: EmbeddedServer, org: str
+) -> None:
+    await webim.put_channel(v1_timeout_ms=1_500)
+    answering = Answering(webim, HI)
+    async with running_webim(server.url, org) as second, webim.program(answering):
+        second.channel = webim.channel
+        await poll(lambda: _is_known(second))
+        answers = await asyncio.gather(*(process.post(HELLO, headers=V1) for process in (webim, second) * 3))
+    assert [answer.json()["messages"] for answer in answers] == [[OPERATOR_HI]] * 6
+    assert len(answering.questions) == 1
+    assert (await webim.chat(CHAT)).state == "active"
+
+
+async def _is_known(webim: Webim) -> bool:
+    return (await webim.post({"event": "unknown"}, headers=V1)).status_code == 200
 
 
 @pytest.mark.parametrize(
