@@ -378,6 +378,7 @@ async def test_two_processes_and_one_that_is_killed_tell_everything_once(
             await asyncio.sleep(0.3)
             if turn == 2:
                 other.kill()
+                other.wait()
     for chat in chats:
         await standin.close(chat.chat_id)
     await desk.wait_for_finished(chats, within_s=60)  # what the killed one had begun waits until its claim is over
