@@ -14,7 +14,7 @@ from broker.errors import BackboneError, BuildAbandonedError, BuildFailedError, 
 from broker.runtime.loop import where
 from broker.runtime.retry import backoff_s
 from workers.programs.build import MakeReady, begun_anew
-from workers.programs.decisions import BEGUN_MAX, takeable
+from workers.programs.decisions import BEGUN_MAX, appended, takeable
 from workers.programs.store import Held, ProgramStore
 
 BEAT_S = 3.0
@@ -96,9 +96,7 @@ class Deployer:
     async def _build_or_fail(self, held: Held) -> None:
         held.deployment = begun_anew(held.deployment)
         try:
-            if held.deployment.begun > BEGUN_MAX:
-                raise BuildAbandonedError(BEGUN_MAX)  # noqa: TRY301 - told like every other failure
-            await self._make_ready(held)
+            await self._make_ready_or_give_up(held)
         except DeploymentError as error:
             held.change(status="failed", error=error.code, service=None)
         except Exception as error:  # noqa: BLE001 - a fault of ours must not leave the channel waiting for ever
@@ -107,10 +105,18 @@ class Deployer:
                 held.change(status="pending", begun=held.deployment.begun - 1)
                 return
             log.error("deployment_broken", error_type=type(error).__name__, where=where(error))
-            held.change(status="failed", error=BuildFailedError.code, service=None)
+            told = appended(held.deployment.log, f"failed: a fault of the worker, {type(error).__name__}")
+            held.change(status="failed", error=BuildFailedError.code, service=None, log=told)
         else:
             held.change(status="succeeded")
         held.change(ended_at_ms=_now_ms())
+
+    async def _make_ready_or_give_up(self, held: Held) -> None:
+        if held.deployment.begun > BEGUN_MAX:
+            error = BuildAbandonedError(BEGUN_MAX)
+            held.change(log=f"failed, {error.code}: {error}\n")
+            raise error
+        await self._make_ready(held)
 
 
 async def _beat(held: Held) -> None:

@@ -46,7 +46,6 @@ class Repository:
         Raises:
             RepositoryError: it cannot be read.
         """
-        self._folder.mkdir(parents=True, exist_ok=True)
         # The address, which may hold a password, is no argument, so that no list of processes shows it.
         listed = await self._git("ls-remote", "--heads", "--tags", REMOTE, folder=self._folder)
         return parse_refs(self._checked(listed).output)
@@ -170,14 +169,18 @@ class Repository:
         kept |= {name: value for name, value in environment.items() if name not in GIT_PLACES}
         if folder is None:
             kept["GIT_DIR"] = str(self._copy)
-        return await run(
-            ("git", *arguments),
-            folder=folder or self._copy,
-            environment=kept | (more or {}),
-            limit_s=self._limit_s,
-            given=given,
-            output_bytes_max=LISTING_BYTES_MAX,
-        )
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            return await run(
+                ("git", *arguments),
+                folder=folder or self._copy,
+                environment=kept | (more or {}),
+                limit_s=self._limit_s,
+                given=given,
+                output_bytes_max=LISTING_BYTES_MAX,
+            )
+        except OSError as error:
+            raise RepositoryError(output=f"git cannot be started, or not there: {error.strerror}") from error
 
     def _checked(self, finished: Finished) -> Finished:
         if not finished.good:
@@ -187,16 +190,23 @@ class Repository:
     @contextlib.asynccontextmanager
     async def _alone(self) -> AsyncIterator[None]:
         """No other process works on the folder in the block; a process that is killed gives it free."""
-        self._folder.mkdir(parents=True, exist_ok=True)
-        with (self._folder / "lock").open("w") as lock:
-            try:
-                async with asyncio.timeout(self._limit_s):
-                    # Another process holds it: there is no event to wait for.
-                    while not _locked(lock.fileno()):  # noqa: ASYNC110
-                        await asyncio.sleep(LOCK_POLL_S)
-            except TimeoutError:
-                raise RepositoryError(output="another worker was at work on the same folder all the time") from None
-            yield
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            with (self._folder / "lock").open("w") as lock:
+                await self._wait_for(lock.fileno())
+                yield
+        except OSError as error:
+            problem = f"the folder for versions cannot be used: {error.strerror}"
+            raise RepositoryError(output=problem) from error
+
+    async def _wait_for(self, lock: int) -> None:
+        try:
+            async with asyncio.timeout(self._limit_s):
+                # Another process holds it: there is no event to wait for.
+                while not _locked(lock):  # noqa: ASYNC110
+                    await asyncio.sleep(LOCK_POLL_S)
+        except TimeoutError:
+            raise RepositoryError(output="another worker was at work on the same folder all the time") from None
 
 
 def _locked(handle: int) -> bool:

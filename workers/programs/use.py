@@ -25,8 +25,9 @@ from broker.transport.records import Records
 from broker.transport.topology import DELIVERIES, service_consumers, stream_of
 
 PAGE = 200
-STUBS_KEPT_S = 2 * 86_400
-"""A conversation that an operator has comes back within a day: its stub must be there."""
+STUBS_KEPT_S = 8 * 86_400
+"""Longer than DELIVERIES keeps runs: a version that is deployed again reads them all anew, and its stubs tell which are
+done. A conversation that an operator has comes back within a day."""
 NOT_FOUND_STATUS = 404
 
 Consumers = dict[str, dict[str, Any]]

@@ -103,11 +103,21 @@ class Programs:
         self.records = Records(connection, publisher, PROGRAMS)
         self._asked = 0
 
-    async def ask(self, ref: str, *, channel: str = "ch1") -> str:
+    def move_to(self, server: EmbeddedServer, connection: Connection, publisher: Publisher) -> None:
+        """Go on at another server, which may be killed."""
+        self.server, self.connection, self.publisher = server, connection, publisher
+        self.records = Records(connection, publisher, PROGRAMS)
+
+    async def ask(self, ref: str, *, channel: str = "ch1", begun: int = 0) -> str:
         """Ask for a deployment, as a channel does; its id."""
         self._asked += 1
         one = Deployment(
-            id=f"dp{self._asked}{uuid4().hex[:6]}", org=self.org, channel_id=channel, ref=ref, asked_at_ms=self._asked
+            id=f"dp{self._asked}{uuid4().hex[:6]}",
+            org=self.org,
+            channel_id=channel,
+            ref=ref,
+            asked_at_ms=self._asked,
+            begun=begun,
         )
         await self.records.write(deployment_key(self.org, channel, one.id), encode(dump(one)), revision=0)
         return one.id

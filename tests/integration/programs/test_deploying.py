@@ -8,6 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from broker.runtime.embedded import nats_server
+from broker.transport.connection import connect
+from broker.transport.ensure import ensure
+from broker.transport.publisher import open_publisher
 from tests.conftest import poll
 from tests.integration.programs.conftest import Programs, Project, Worker
 
@@ -135,6 +139,29 @@ async def test_a_build_whose_worker_is_killed_is_begun_anew_by_another(
         assert await programs.text_of(found.service) == "first"
 
 
+async def test_a_build_that_ended_its_worker_three_times_has_failed(
+    programs: Programs, project: Project, worker: Worker
+) -> None:
+    project.commit("first")
+    asked = await programs.ask("master", begun=3)
+    with worker():
+        found = await programs.ended(asked)
+    assert (found.status, found.error) == ("failed", "build_abandoned")
+    assert "begun 3 times" in found.log
+
+
+async def test_a_folder_that_cannot_be_used_is_told_and_does_not_end_the_worker(
+    programs: Programs, project: Project, worker: Worker, tmp_path: Path
+) -> None:
+    project.commit("first")
+    (tmp_path / "file").touch()
+    with worker(FOLDER=str(tmp_path / "file")):
+        await programs.follow("master")
+        found = await programs.deploy("master")
+        assert (found.status, found.error) == ("failed", "repository_unavailable")
+        assert "File exists" in found.log or "Not a directory" in found.log
+
+
 async def test_a_worker_that_stops_gives_its_build_back_at_once(
     programs: Programs, project: Project, worker: Worker, tmp_path: Path
 ) -> None:
@@ -173,6 +200,26 @@ async def test_an_active_version_runs_again_after_its_process_or_the_worker_ende
     with worker():
         assert await programs.text_of(found.service, within_s=20) == "first"
         assert len(await programs.of_channel()) == 1
+
+
+async def test_a_server_that_is_killed_in_the_middle_of_a_build_does_no_harm(
+    programs: Programs, project: Project, worker: Worker, tmp_path: Path
+) -> None:
+    mark = tmp_path / "begun"
+    wait = f"import pathlib, time\npathlib.Path({str(mark)!r}).touch()\ntime.sleep(3)"
+    commit = project.commit("first", **{"tests/test_slow": wait})
+    async with nats_server(tmp_path / "nats") as own, connect(own.url, name="test") as connection:
+        await ensure(connection)
+        async with open_publisher(connection) as publisher:
+            programs.move_to(own, connection, publisher)
+            with worker():
+                asked = await programs.ask("master")
+                await poll(mark.exists, within_s=20)
+                await own.kill()
+                await own.start()
+                found = await programs.ended(asked)
+                assert (found.status, found.commit, found.begun) == ("succeeded", commit, 1), found.log
+                assert await programs.text_of(found.service, within_s=20) == "first"
 
 
 def children(pid: int) -> list[int]:
