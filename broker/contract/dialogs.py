@@ -8,7 +8,15 @@ from collections.abc import Iterator
 from broker.codec import to_json
 from broker.contract.row import ORG, SESSION
 from broker.contract.sections import example_lines, field_table, table
-from broker.domain.dialogs import NEWS, DialogRequest, DialogResponse
+from broker.domain.dialogs import (
+    DIALOG_MESSAGE,
+    LIVECHAT_FINISHED,
+    LIVECHAT_STARTED,
+    NEWS,
+    NO_OPERATORS,
+    DialogRequest,
+    DialogResponse,
+)
 from broker.domain.ids import ChannelName, ChatName
 from broker.domain.subjects import ChatPath, Kind
 from broker.domain.wire import Body, Wire
@@ -79,6 +87,15 @@ REPLIES = (
     ("link", "`url`", "an address"),
     ("switch", "`destination`?", "as the action `redirect_to_department`, or `redirect_to_queue`"),
 )
+TOLD = {
+    LIVECHAT_STARTED: ("`target`: operator, department or queue; `id`?", "somebody else has the chat"),
+    NO_OPERATORS: ("`error`, `desc`: the channel's own words", "nobody took it: the program goes on"),
+    DIALOG_MESSAGE: (
+        "`author`: client, agent or system; `kind`, `text`, `id`?, `created_at`?, `operator_id`?, `file`?, `button`?",
+        "one message of the dialog with the operator, collected afterwards",
+    ),
+    LIVECHAT_FINISHED: ("", "the operator is done; the session ends behind it"),
+}
 ACTIONS = (
     ("redirect_to_operator", "`operator_id`: digits", "the chat goes to one operator"),
     ("redirect_to_department", "`department_key`", "the chat goes to a department"),
@@ -100,9 +117,11 @@ def dialog_lines() -> Iterator[str]:
         *field_table(Asked),
         *example_lines(ASKS),
         "",
-        f"Nobody waits where the event is one of {', '.join(f'`{name}`' for name in sorted(NEWS))}: these tell what",
-        "became of the chat. The answer, inside `platforms.webim` of a notification; one `webim_message` is an answer",
-        "of one text:",
+        "Nobody waits where the event is one of these, which tell what became of the chat:",
+        "",
+        *table(("event", "`event_data`", "meaning"), [(f"`{name}`", *TOLD[name]) for name in TOLD if name in NEWS]),
+        "",
+        "The answer, inside `platforms.webim` of a notification; one `webim_message` is an answer of one text:",
         "",
         *field_table(Answered),
         *example_lines(ANSWERS),

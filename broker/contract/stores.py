@@ -57,7 +57,9 @@ def bucket_lines() -> Iterator[str]:
     """The key-value buckets: for reading, the workers alone write them."""
     yield from ("", "Key-value buckets; read them as you like, only the workers write them.", "")
     rows = [(bucket, *BUCKET_NOTES[bucket]) for bucket in BUCKETS]
-    rows.append(("CHATS_`<channel>`", "`chat.<channel id>.<chat>`", "an adapter's own: what it remembers of each chat"))
+    keys = "`chat.<channel id>.<chat>`, `transfer.<channel id>.<chat>`, `sweep.<channel id>`"
+    what = "an adapter's own: what it remembers of each chat; whose dialogs it collects, and how far it has read"
+    rows.append(("CHATS_`<channel>`", keys, what))
     rows.append(("STUBS_`<service>`", "`<org>.<stubref>`", "a service's own: the data and state of its stubs"))
     yield from table(("bucket", "key", "value"), rows)
 
