@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Collection
 from datetime import datetime
@@ -27,7 +28,10 @@ from broker.transport.topology import DELIVERIES, service_consumers, stream_of
 PAGE = 200
 STUBS_KEPT_S = 8 * 86_400
 """Longer than DELIVERIES keeps runs: a version that is deployed again reads them all anew, and its stubs tell which are
-done. A conversation that an operator has comes back within a day."""
+done."""
+CONSUMERS_KEPT_S = 2 * 86_400
+"""After the last run. A conversation that an operator has comes back within a day, linked for an instant only: then the
+runs that wait alone tell that the version is needed. Not for longer, since a stream has a limited number of them."""
 NOT_FOUND_STATUS = 404
 
 Consumers = dict[str, dict[str, Any]]
@@ -51,19 +55,18 @@ class Use:
         return waiting or await self._is_linked(version)
 
     async def retire(self, version: Version, consumers: Consumers) -> bool:
-        """Remove its consumers and its stubs once these are old; whether nothing is left.
-
-        Until then a run may come for it: a conversation that an operator had is linked to it for an instant only, so
-        that its consumers alone tell of it.
-        """
+        """Remove its consumers and its stubs, each once they are old; whether nothing is left."""
         stream = stream_of(stubs_bucket(version.service))
         found = await self._ask_gone(f"STREAM.INFO.{stream}")
-        state = {} if found is None else found["state"]
-        if state.get("messages") and time.time() - _moment_s(state["last_ts"]) < STUBS_KEPT_S:
+        has_stubs = found is not None and found["state"]["messages"]
+        age_s = time.time() - _moment_s(found["state"]["last_ts"]) if found is not None and has_stubs else math.inf
+        if age_s < CONSUMERS_KEPT_S:
             return False
         for name in _consumer_names(version):
             if name in consumers:
                 await self._ask_gone(f"CONSUMER.DELETE.{DELIVERIES}.{name}")
+        if age_s < STUBS_KEPT_S:
+            return False
         if found is not None:
             await self._ask_gone(f"STREAM.DELETE.{stream}")
         return True
