@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+from base64 import b64encode
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
@@ -97,7 +98,7 @@ class Webim:
         self.channel = channel
         if deployed:
             await self.deploy(service=service)
-        await poll(self._is_served)
+        await poll(lambda: self._is_served(deployed=deployed))
         return channel
 
     async def deploy(self, *, service: str | None = None, commit: str = "c0ffee", asked_at_ms: int = 1) -> None:
@@ -220,11 +221,13 @@ class Webim:
         found = await read_range(self.backbone.connection, CONVERSATIONS, (pattern,), limit=READ_MAX)
         return [decode(message.data) for message in found]
 
-    async def _is_served(self) -> bool:
-        """An unknown event is ignored once the channel and its deployment are seen."""
-        answer = await self.client.post(self.url + "/v1", content=b"{}", headers={"Content-Type": "application/json"})
-        wrong = {"unauthorized"} if self.channel.settings.inbound_basic_user else {"bad_event"}
-        return answer.json().get("error") in wrong
+    async def _is_served(self, *, deployed: bool) -> bool:
+        """Whether the worker has seen the channel, and its deployment: an unknown event is ignored then."""
+        settings = self.channel.settings
+        login = f"{settings.inbound_basic_user or ''}:{settings.inbound_basic_password or ''}"
+        headers = {"Content-Type": "application/json", "Authorization": f"Basic {b64encode(login.encode()).decode()}"}
+        answer = await self.client.post(self.url + "/v1", content=b'{"event": "readiness"}', headers=headers)
+        return answer.status_code == 200 if deployed else answer.json().get("error") == "channel_not_deployed"
 
 
 def event_in(message: StoredMessage) -> Event:

@@ -206,9 +206,13 @@ async def test_check_39_a_deleted_channel_is_unknown_and_others_are_not(webim: W
 async def test_probes_and_metrics_are_answered(webim: Webim) -> None:
     root = f"http://127.0.0.1:{webim.port}"
     assert (await webim.client.get(f"{root}/healthz")).text == "ok\n"
-    assert (await webim.client.get(f"{root}/readyz")).status_code == 200
+    await poll(lambda: _is_ready(webim))
     assert "heimdall_webim_calls_total" in (await webim.client.get(f"{root}/metrics")).text
     assert (await webim.client.get(f"{root}/elsewhere")).status_code == 404
+
+
+async def _is_ready(webim: Webim) -> bool:
+    return (await webim.client.get(f"http://127.0.0.1:{webim.port}/readyz")).status_code == 200
 
 
 async def test_check_38_while_the_broker_is_away_calls_are_refused_and_afterwards_taken(
