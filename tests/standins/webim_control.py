@@ -14,7 +14,7 @@ import sys
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import httpx2
 
@@ -26,6 +26,7 @@ NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 Record = dict[str, Any]
 ChatId = int | str
+Second = Literal["next", "together", "late"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,9 +205,12 @@ class Webim:
         """No faults any more."""
         (await self._client.delete("/_sim/faults")).raise_for_status()
 
-    async def mode(self, mode: str, *, together: bool = False) -> tuple[Delivery, ...]:
-        """``normal``, ``duplicate``, ``reorder`` or ``burst:<n>``; the deliveries of what had been held back."""
-        return _deliveries((await self._post("/deliver-mode", mode=mode, together=together))["deliveries"])
+    async def mode(self, mode: str, *, second: Second = "next") -> tuple[Delivery, ...]:
+        """``normal``, ``duplicate``, ``reorder`` or ``burst:<n>``; the deliveries of what had been held back.
+
+        ``second`` of a duplicate: right after the first, at the same time, or behind what waits meanwhile.
+        """
+        return _deliveries((await self._post("/deliver-mode", mode=mode, second=second))["deliveries"])
 
     async def raw(
         self, content: bytes, *, method: str = "POST", path_suffix: str = "", headers: dict[str, str] | None = None

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 
 from tests.bench.webim_fire.stage import Stage
+from tests.standins.webim_control import Second
 
 PAUSE_S = (0.2, 1.0)
 AWAY_S = (1.0, 4.0)
@@ -22,6 +23,7 @@ FAULTS: Mapping[str, dict[str, object]] = {
     "429": {"retry_after": 1},
     "gateway page": {"status": 502, "html_body": True},
 }
+SECONDS: tuple[Second, ...] = ("next", "together", "late")
 SENDING = "/api/bot/v2/"
 LOOKING = "/api/v2/"
 """Faults are for calls that send, but now and then also for the look at what was sent."""
@@ -75,11 +77,10 @@ class Trouble:
         await self._stage.webim.clear_faults()
 
     async def _duplicates(self) -> None:
-        """From now on every event comes twice, one after the other or at once; or no longer."""
+        """From now on every event comes twice, in one of three ways; or no longer."""
         self.broken["duplicates"] += 1
-        together = self._random.random() < 0.5
         mode = "duplicate" if self.broken["duplicates"] % 2 else "normal"
-        await self._stage.webim.mode(mode, together=together)
+        await self._stage.webim.mode(mode, second=self._random.choice(SECONDS))
 
 
 async def _wait(stop: asyncio.Event, wait_s: float) -> None:

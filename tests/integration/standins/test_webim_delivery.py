@@ -24,9 +24,22 @@ async def test_a_duplicate_is_the_same_bytes_again(webim: Webim, bot: Bot) -> No
 
 async def test_the_two_of_a_duplicate_may_come_at_the_same_time(webim: Webim, bot: Bot) -> None:
     bot.delay_s = 0.2
-    await webim.mode("duplicate", together=True)
+    await webim.mode("duplicate", second="together")
     await webim.open_chat(messages=["Hello"])
     assert bot.at_once_max == 2
+
+
+async def test_the_second_of_a_duplicate_may_come_late_but_never_that_of_an_opening(
+    webim: Webim, bot: Bot, eventually: Eventually
+) -> None:
+    await webim.mode("duplicate", second="late")
+    bot.delay_s = 0.1
+    opened = await webim.open_chat(wait=False)
+    for text in ("A", "B"):
+        await webim.visitor(opened.chat_id, text, wait=False)
+    await eventually(lambda: len(bot.received) == 6)
+    assert [event["event"] for event in bot.received[:2]] == ["new_chat", "new_chat"]
+    assert texts_of(bot) == ["A", "B", "A", "B"]
 
 
 async def test_reorder_lets_each_two_events_change_places(webim: Webim, bot: Bot) -> None:

@@ -177,7 +177,7 @@ def routes(world: World, faults: Faults, control: Control, courier: Courier) -> 
 
     async def moded(_: Request, body: Body) -> object:
         order = ModeOrder.model_validate(body)
-        return {"deliveries": await courier.change(Mode.named(order.mode, together=order.together))}
+        return {"deliveries": await courier.change(Mode.named(order.mode, order.second))}
 
     post("/reset", lambda _, __: control.reset())
     post("/config", configured)

@@ -11,7 +11,7 @@ import base64
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import httpx2
 
@@ -20,18 +20,23 @@ from tests.standins.webim.world import Body, Chat, World
 
 TWICE = 2
 GOOD = range(200, 300)
+Second = Literal["next", "together", "late"]
 
 
 @dataclass(frozen=True, slots=True)
 class Mode:
-    """``duplicate``: each event twice; ``reorder``: each two change places; ``burst``: ``size`` events at once."""
+    """``duplicate``: each event twice; ``reorder``: each two change places; ``burst``: ``size`` events at once.
+
+    ``second`` of a duplicate: right after the first, together with it, or late, behind what waits meanwhile. The
+    opening of a chat never comes late: that would be a chat that is given back to the bot.
+    """
 
     name: str = "normal"
     size: int = 1
-    together: bool = False
+    second: Second = "next"
 
     @classmethod
-    def named(cls, text: str, *, together: bool) -> Mode:
+    def named(cls, text: str, second: Second) -> Mode:
         """From ``normal``, ``duplicate``, ``reorder`` or ``burst:<n>``.
 
         Raises:
@@ -40,7 +45,7 @@ class Mode:
         name, _, number = text.partition(":")
         if name not in ("normal", "duplicate", "reorder", "burst") or (name == "burst") != number.isdecimal():
             raise ValueError("mode must be normal, duplicate, reorder or burst:<n>")
-        return cls(name, TWICE if name == "reorder" else int(number or 1), together)
+        return cls(name, TWICE if name == "reorder" else int(number or 1), second)
 
     @property
     def holds(self) -> bool:
@@ -65,8 +70,8 @@ class Courier:
             return await self._flush() if len(self._held) >= self.mode.size else []
         if self.mode.name != "duplicate":
             return await self._in_turn(chat, event)
-        if self.mode.together:
-            return await self._in_turn(chat, event, copies=TWICE)
+        if self.mode.second != "late" or event["event"] == "new_chat":
+            return await self._in_turn(chat, event, copies=TWICE, together=self.mode.second == "together")
         return [*await self._in_turn(chat, event), *await self._in_turn(chat, event, applies=False)]
 
     async def change(self, mode: Mode) -> list[Body]:
@@ -110,10 +115,15 @@ class Courier:
             self._answered(chat, records)
         return [record for records in sent for record in records]
 
-    async def _in_turn(self, chat: Chat, event: Body, *, applies: bool = True, copies: int = 1) -> list[Body]:
-        """Wait for the chat's earlier events, then send this one, so many times at once."""
+    async def _in_turn(
+        self, chat: Chat, event: Body, *, applies: bool = True, copies: int = 1, together: bool = False
+    ) -> list[Body]:
+        """Wait for the chat's earlier events, then send this one, so many times."""
         async with self._lanes.setdefault(str(chat.id), asyncio.Lock()):
-            sent = await asyncio.gather(*(self._attempts(chat, event) for _ in range(copies)))
+            if together:
+                sent = list(await asyncio.gather(*(self._attempts(chat, event) for _ in range(copies))))
+            else:
+                sent = [await self._attempts(chat, event) for _ in range(copies)]
             if applies:
                 self._answered(chat, sent[0])
             return [record for records in sent for record in records]

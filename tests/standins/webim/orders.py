@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -106,10 +106,10 @@ class RawOrder(Order):
 
 
 class ModeOrder(Order):
-    """How events are delivered from now on; ``together``: the two of a duplicate at the same time."""
+    """How events are delivered from now on; ``second``: when the second one of a duplicate comes."""
 
     mode: str
-    together: bool = False
+    second: Literal["next", "together", "late"] = "next"
 
 
 def content_of(world: World, chat: Chat, words: ByVisitor) -> tuple[str, Body]:
