@@ -76,6 +76,12 @@ CODES: tuple[Code, ...] = (
         "The stub that takes `firstmessage` answers with a `stubsession`.",
         as_error=False,
     ),
+    Code(
+        "chat_with_operator",
+        "A visitor wrote to a bot whose chat an operator of the outside system has.",
+        "Nothing: the operator reads it there. It was never in a stream, so it cannot be redriven.",
+        as_error=False,
+    ),
     _of(InvalidSubjectError, "The detail says at which token; `heimdall subjects check SUBJECT` says it beforehand."),
     _of(InvalidNameError, "Names in subjects and bodies follow the table of tokens above."),
     _of(
