@@ -1,6 +1,7 @@
 """Is a checked-out version a program? It compiles, it loads and names its service, and its tests pass.
 
-These steps see nothing of the backbone's settings: a program's tests must not reach the bus that visitors are on.
+These steps see nothing of the backbone's settings: a program's tests must not reach the bus that visitors are on. A
+version's process sees the common settings and its own; what other workers are told, tokens among it, is not for it.
 """
 
 from __future__ import annotations
@@ -20,11 +21,16 @@ from broker.errors import (
     ProgramSyntaxError,
     TestsFailedError,
 )
-from broker.runtime.settings import PREFIX, child_environment
+from broker.runtime.settings import PREFIX, Settings, child_environment
 from workers.programs.commands import Finished, run
 
 PROGRAM = "program.py"
 TESTS = "tests"
+COMMON = frozenset(PREFIX + field.upper() for field in Settings.model_fields)
+WORKERS = frozenset(place.name for place in Path(__file__).resolve().parents[1].iterdir() if place.is_dir())
+"""A program may be called like a worker; the worker's settings are not its own for that."""
+REPOSITORY_PREFIXES = ("GIT_", "SSH_")
+"""What may open the repository to this worker."""
 NO_TESTS_STATUS = 5
 """Of unittest since Python 3.12."""
 NOT_A_SERVICE_STATUS = 3
@@ -42,11 +48,23 @@ with open(sys.argv[1], "w", encoding="utf-8") as told:
 """What a program prints while it is loaded may be anything, so its name is written to a file."""
 
 
-def program_environment(folder: Path, changes: Mapping[str, str], *, hidden: str = PREFIX) -> dict[str, str]:
-    """What a version's process sees: the worker's own environment but for what begins with ``hidden``, and the kit."""
-    inherited = {name: value for name, value in child_environment({}).items() if not name.startswith(hidden)}
+def program_environment(folder: Path, changes: Mapping[str, str], *, service: str | None = None) -> dict[str, str]:
+    """What a version's process sees: the worker's own environment but for what concerns others, and the kit.
+
+    ``service``: the program's name, whose settings it gets beside the common ones; None: it gets no settings at all.
+    """
     kit = Path(broker.__file__).resolve().parents[1]
+    inherited = {name: value for name, value in child_environment({}).items() if _is_for(name, service)}
     return {**inherited, "PYTHONPATH": f"{folder}:{kit}", "PYTHONUNBUFFERED": "1", **changes}
+
+
+def _is_for(variable: str, service: str | None) -> bool:
+    if variable.startswith(REPOSITORY_PREFIXES):
+        return False
+    if service is None or not variable.startswith(PREFIX):
+        return not variable.startswith(PREFIX)
+    own = service not in WORKERS and variable.startswith(f"{PREFIX}{service.upper()}_")
+    return own or variable in COMMON
 
 
 async def check_syntax(folder: Path, *, limit_s: float) -> None:

@@ -25,8 +25,6 @@ STEADY_AFTER_S = 10.0
 LINES_KEPT = 40
 LINE_BYTES_MAX = 65_536
 LAST_WORDS_S = 1.0
-OURS = "HEIMDALL_PROGRAMS_"
-"""This worker's own settings, which the program must not see: the repository's address may hold a password."""
 
 log = structlog.get_logger()
 
@@ -126,7 +124,7 @@ class VersionProcess:
             sys.executable,
             PROGRAM,
             cwd=folder,
-            env=program_environment(folder, settings, hidden=OURS),
+            env=program_environment(folder, settings, service=self.version.name),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
