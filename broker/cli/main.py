@@ -9,7 +9,6 @@ import typer
 from typer.exceptions import TyperException
 
 from broker.cli import (
-    channels,
     chats,
     deadletters,
     dev,
@@ -25,6 +24,7 @@ from broker.cli import (
     worker,
 )
 from broker.cli.bench import commands as bench
+from broker.cli.channels import commands as channels
 from broker.cli.demo import commands as demo
 from broker.cli.reporting import quiet_logs
 from broker.cli.terminal import note

@@ -7,7 +7,7 @@ import asyncio
 from broker.runtime.backbone import Backbone
 from broker.runtime.main import run_worker
 from broker.runtime.serving import Place, serve
-from workers.webim.administration import administration
+from workers.webim.administration.wiring import administration
 from workers.webim.edge import build_app
 from workers.webim.parts import open_parts
 from workers.webim.settings import WebimSettings

@@ -19,8 +19,8 @@ from broker.errors import BackboneError
 from broker.transport.connection import Connection
 from broker.transport.records import Records
 from broker.transport.tables import Table
+from workers.webim.administration.store import ChannelStore, replaced, with_id
 from workers.webim.channel import Channel, OrgChannels
-from workers.webim.channel_store import ChannelStore, replaced, with_id
 
 log = structlog.get_logger()
 

@@ -23,11 +23,11 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from broker.errors import BackboneError, CallRefusedError
-from workers.webim.calls import Calls, Spoken
+from workers.webim.calls.call import Calls, Spoken
+from workers.webim.calls.metrics import CALLS
 from workers.webim.channel import Channel
 from workers.webim.channels import Channels
-from workers.webim.chats import Dialect
-from workers.webim.metrics import CALLS
+from workers.webim.chat.chats import Dialect
 from workers.webim.wire import BODY_BYTES_MAX, REFUSALS, Json, read_object
 
 ENDPOINT_PATH = "/chatapi/webim/{token}"

@@ -13,26 +13,26 @@ from broker.runtime.loop import Work
 from broker.runtime.outbound_http import OutboundHttp
 from broker.transport.ensure import ensure_bucket, ensure_consumers
 from broker.transport.topology import CHANNELS, CONVERSATIONS, PROGRAMS, SESSIONS, STUBSESSIONS, adapter_consumers
-from workers.webim.answers import Answers
-from workers.webim.calls import Calls
+from workers.webim.calls.answers import Answers
+from workers.webim.calls.call import Calls
+from workers.webim.calls.hearing import Hearings
+from workers.webim.calls.inbound import Inbound
 from workers.webim.channel import WEBIM
 from workers.webim.channels import Channels
-from workers.webim.chat_store import CHATS, ChatStore
-from workers.webim.client import BotApi
-from workers.webim.collecting import Collecting
-from workers.webim.collector import Collector
-from workers.webim.conversations import Conversations
+from workers.webim.chat.conversations import Conversations
+from workers.webim.chat.endings import Endings
+from workers.webim.chat.sessions import ChatSessions
+from workers.webim.chat.store import CHATS, ChatStore
+from workers.webim.chat.transfer_notes import TransferNotes
+from workers.webim.collecting.collector import Collector
+from workers.webim.collecting.looking import Looking
+from workers.webim.collecting.stored_data import StoredData
+from workers.webim.collecting.telling import Collecting
 from workers.webim.edge import Endpoint
-from workers.webim.endings import Endings
-from workers.webim.hearing import Hearings
-from workers.webim.inbound import Inbound
-from workers.webim.looking import Looking
-from workers.webim.outbound import Outbound, outbound_work
-from workers.webim.sending import Sender
-from workers.webim.sessions import ChatSessions
+from workers.webim.sending.client import BotApi
+from workers.webim.sending.outbound import Outbound, outbound_work
+from workers.webim.sending.sender import Sender
 from workers.webim.settings import WebimSettings
-from workers.webim.stored_data import StoredData
-from workers.webim.transfer_notes import TransferNotes
 
 
 @dataclass(frozen=True, slots=True)

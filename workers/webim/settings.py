@@ -6,7 +6,7 @@ from pydantic import Field, SecretStr, field_validator
 from pydantic_core import PydanticCustomError
 
 from broker.runtime.settings import Settings
-from workers.webim.channel_access import AdminTokens
+from workers.webim.administration.access import AdminTokens
 
 
 class WebimSettings(Settings):

@@ -13,10 +13,19 @@ from pydantic import JsonValue
 
 from broker.domain.dialogs import FILE_EVENT, NEW_CHAT_STARTED, DialogRequest, RequestData
 from broker.errors import CallRefusedError
+from workers.webim.calls.words import (
+    Ignored,
+    Said,
+    check_length,
+    combined,
+    message_id_of,
+    message_in,
+    messages_in,
+    read_said,
+)
 from workers.webim.channel import WEBIM
-from workers.webim.chats import MS_PER_S, Chat
+from workers.webim.chat.chats import MS_PER_S, Chat
 from workers.webim.wire import HALVES, Json, as_carried
-from workers.webim.words import Ignored, Said, check_length, combined, message_id_of, message_in, messages_in, read_said
 
 CHAT_ID_CHARACTERS_MAX = 128
 VISITOR_ID_CHARACTERS_MAX = 256

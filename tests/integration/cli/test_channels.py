@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from broker.cli import channels_waiting
+from broker.cli.channels import waiting as channels_waiting
 from broker.codec import decode, encode
 from broker.domain.deployments import DEPLOYMENT
 from broker.runtime.embedded import EmbeddedServer, nats_server
@@ -22,11 +22,11 @@ from broker.transport.records import Records
 from broker.transport.topology import CHANNELS, PROGRAMS
 from tests.integration.cli.conftest import Cli, Ended
 from tests.processes import free_port, worker_process
+from workers.webim.administration.admin import ChannelAdmin
+from workers.webim.administration.commands import ChannelCommands
+from workers.webim.administration.store import ChannelStore
+from workers.webim.administration.wishes import ChannelWishes
 from workers.webim.channel import WEBIM
-from workers.webim.channel_admin import ChannelAdmin
-from workers.webim.channel_commands import ChannelCommands
-from workers.webim.channel_store import ChannelStore
-from workers.webim.channel_wishes import ChannelWishes
 
 COMMIT = "3f786850e387550fdab836ed7e6dc881de23001b"
 LOG = "fetched master\nchecked: 14 files\n"

@@ -31,8 +31,8 @@ from tests.standins import webim_control
 from tests.standins.webim_fixtures import webim_url
 from workers.webim.__main__ import work
 from workers.webim.channel import Channel, ChannelSettings, OrgChannels
-from workers.webim.chat_store import CHATS, ChatStore
-from workers.webim.chats import Chat, chat_key
+from workers.webim.chat.chats import Chat, chat_key
+from workers.webim.chat.store import CHATS, ChatStore
 from workers.webim.settings import WebimSettings
 
 __all__ = ["webim_url"]

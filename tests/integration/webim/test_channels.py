@@ -36,15 +36,15 @@ from broker.transport.records import Records
 from broker.transport.topology import CHANNELS, PROGRAMS
 from tests.conftest import TIME_FACTOR, poll
 from tests.processes import free_port, wait_ready
-from workers.webim import channel_mending
+from workers.webim.administration import mending as channel_mending
+from workers.webim.administration.access import AdminTokens
+from workers.webim.administration.admin import ChannelAdmin
+from workers.webim.administration.api import FORM_BYTES_MAX, channel_routes
+from workers.webim.administration.commands import ChannelCommands
+from workers.webim.administration.mending import mending
+from workers.webim.administration.store import ChannelStore, added, replaced
+from workers.webim.administration.wishes import ChannelWishes
 from workers.webim.channel import CHANNELS_PER_ORG_MAX, WEBIM, Channel, OrgChannels
-from workers.webim.channel_access import AdminTokens
-from workers.webim.channel_admin import ChannelAdmin
-from workers.webim.channel_api import FORM_BYTES_MAX, channel_routes
-from workers.webim.channel_commands import ChannelCommands
-from workers.webim.channel_mending import mending
-from workers.webim.channel_store import ChannelStore, added, replaced
-from workers.webim.channel_wishes import ChannelWishes
 from workers.webim.channels import Channels
 from workers.webim.settings import WebimSettings
 

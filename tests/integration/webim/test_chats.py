@@ -19,7 +19,7 @@ from broker.transport.topology import DELIVERIES, SESSIONS, STUBSESSIONS
 from tests.conftest import poll
 from tests.integration.webim.conftest import Json, Webim, running_webim
 from tests.processes import worker_process
-from workers.webim.chats import stub_for
+from workers.webim.chat.chats import stub_for
 
 CHAT = "9401b039-ace3-4619-b884-a24e0aaf7adb"
 HELLO: Json = {

@@ -18,14 +18,14 @@ from tests.conftest import poll
 from tests.integration.webim.conftest import Json, Webim, running_webim
 from tests.processes import free_port, worker_process
 from tests.standins import webim_control
+from workers.webim.administration.store import ChannelStore, replaced, with_id
 from workers.webim.channel import ChannelSettings
-from workers.webim.channel_store import ChannelStore, replaced, with_id
-from workers.webim.chat_store import CHATS, ChatStore
-from workers.webim.chats import Chat
-from workers.webim.conversations import Conversations
-from workers.webim.endings import Endings, Target
-from workers.webim.polling import COLLECTED_MS_MAX, SILENCE_MS
-from workers.webim.transfer_notes import TransferNote, TransferNotes
+from workers.webim.chat.chats import Chat
+from workers.webim.chat.conversations import Conversations
+from workers.webim.chat.endings import Endings, Target
+from workers.webim.chat.store import CHATS, ChatStore
+from workers.webim.chat.transfer_notes import TransferNote, TransferNotes
+from workers.webim.collecting.polling import COLLECTED_MS_MAX, SILENCE_MS
 
 PASSWORD = "a secret of the test's"
 ANOTHER = "a newer secret"

@@ -27,11 +27,11 @@ from broker.transport.topology import CONVERSATIONS, DELIVERIES, PARTITIONS, SES
 from tests.conftest import poll
 from tests.processes import worker_process
 from workers.webim.channel import WEBIM, Channel, ChannelSettings
-from workers.webim.chat_store import CHATS, ChatStore, Kept
-from workers.webim.chats import Chat
-from workers.webim.conversations import Conversations
-from workers.webim.endings import Endings, Target
-from workers.webim.transfer_notes import TransferNotes
+from workers.webim.chat.chats import Chat
+from workers.webim.chat.conversations import Conversations
+from workers.webim.chat.endings import Endings, Target
+from workers.webim.chat.store import CHATS, ChatStore, Kept
+from workers.webim.chat.transfer_notes import TransferNotes
 
 OWNER = "bot.chat-1"
 OPERATOR = Target("operator", "240001")

@@ -19,7 +19,7 @@ from broker.transport.topology import CHANNELS
 from tests.conftest import poll
 from tests.integration.webim.conftest import Json
 from tests.integration.webim.talking import ADMIN, BOT_TOKEN, RECEIPT_WITHIN_S, Talk, talking, talking_to_process
-from workers.webim.channel_store import ChannelStore
+from workers.webim.administration.store import ChannelStore
 
 SEND = "/send_message"
 REDIRECT = "/redirect_chat"

@@ -16,9 +16,9 @@ from broker.transport.publisher import Publisher
 from broker.transport.records import Records
 from broker.transport.topology import SESSIONS
 from workers.webim.channel import Channel, ChannelSettings
-from workers.webim.chat_store import CHATS, ChatStore
-from workers.webim.chats import Chat, closed
-from workers.webim.progress import Progress
+from workers.webim.chat.chats import Chat, closed
+from workers.webim.chat.store import CHATS, ChatStore
+from workers.webim.sending.progress import Progress
 
 IDLE_S = 600
 

@@ -22,7 +22,7 @@ from broker.errors import (
 from broker.runtime.outbound_http import OutboundHttp
 from tests.standins.webim_control import Webim
 from workers.webim.channel import Channel, ChannelSettings
-from workers.webim.stored_data import StoredData
+from workers.webim.collecting.stored_data import StoredData
 
 ORG = "0f6c2f58-8f43-5a0e-9b7e-2f1b6a1d7c90"
 CHAT = "/api/v2/chat"

@@ -10,7 +10,7 @@ import pytest
 from broker.runtime.embedded import EmbeddedServer
 from tests.conftest import TIME_FACTOR, poll
 from tests.integration.webim.conftest import V1, Json, Webim, running_webim
-from workers.webim.chats import Question
+from workers.webim.chat.chats import Question
 
 CHAT = "9401b039-ace3-4619-b884-a24e0aaf7adb"
 HELLO: Json = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from workers.webim.channel import Channel, ChannelSettings
-from workers.webim.chats import Chat
+from workers.webim.chat.chats import Chat
 
 ORG = "0f6c2f58-8f43-5a0e-9b7e-2f1b6a1d7c90"
 TOKEN = "access-token-of-the-channel"

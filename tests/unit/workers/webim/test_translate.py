@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from broker.domain.dialogs import Pressed
 from broker.errors import CallRefusedError
 from tests.unit.workers.webim.samples import a_chat
+from workers.webim.calls.words import MESSAGES_MAX, Ignored
 from workers.webim.translate import NewChat, NewMessage, event_of, handler_chat, parse, to_request
 from workers.webim.wire import CARRIED_NESTING_MAX, NESTING_MAX, REFUSALS, as_carried, read_object
-from workers.webim.words import MESSAGES_MAX, Ignored
 
 Json = dict[str, Any]
 CHAT: Json = {"event": "new_chat", "chat": {"id": "c1"}}

@@ -1,0 +1,1 @@
+"""Webim calls us: what a call means for its chat, and what it is answered."""
