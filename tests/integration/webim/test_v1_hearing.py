@@ -8,7 +8,9 @@ from uuid import uuid4
 from broker.codec import encode
 from broker.domain.ids import OrgId, SessionId
 from broker.domain.subjects import ChatPath, Kind
-from tests.integration.webim.conftest import V1, Json, Webim
+from broker.runtime.embedded import EmbeddedServer
+from tests.conftest import poll
+from tests.integration.webim.conftest import V1, Json, Webim, running_webim
 from workers.webim.channel import WEBIM
 
 HELLO: Json = {
@@ -46,3 +48,59 @@ async def test_a_link_that_is_set_before_the_answer_is_not_the_answer(webim: Web
     assert found.json() == ANSWER
     receipts = await webim.receipts((await webim.chat("chat-1")).session)
     assert [receipt["status"] for receipt in receipts] == ["skipped", "delivered"]
+
+
+async def test_a_second_message_waits_for_the_answer_to_the_first_also_in_another_process(
+    webim: Webim, server: EmbeddedServer, org: str
+) -> None:
+    asked: list[str | None] = []
+
+    async def answer(question: Json) -> None:
+        asked.append(question["query"])
+        await asyncio.sleep(0.5)
+        await webim.notify(question["session_id"], message={"type": "text", "value": f"to {question['query']}"})
+
+    async with running_webim(server.url, org) as second, webim.program(answer):
+        second.channel = webim.channel
+        await poll(lambda: _is_known(second))
+        await webim.post(HELLO, headers=V1)
+        one = asyncio.ensure_future(webim.post(said("one"), headers=V1))
+        await poll(lambda: asked[-1] == "one")
+        two = await second.post(said("two"), headers=V1)
+    shown = [[each["text"] for each in answer.json()["messages"]] for answer in (await one, two)]
+    assert shown == [["to one"], ["to two"]]
+
+
+async def test_a_redirect_is_carried_out_although_the_visitor_writes_on_to_another_process(
+    webim: Webim, server: EmbeddedServer, org: str
+) -> None:
+    async def answer(question: Json) -> None:
+        await asyncio.sleep(0.5)
+        is_last = question["query"] == "one"
+        actions = [{"type": "redirect_to_operator", "operator_id": "240001"}] if is_last else []
+        response = {"question_id": question["question_id"], "replies": [HI], "actions": actions}
+        await webim.notify(question["session_id"], response=response)
+
+    async with running_webim(server.url, org) as second, webim.program(answer):
+        second.channel = webim.channel
+        await poll(lambda: _is_known(second))
+        await webim.post(HELLO, headers=V1)
+        one = asyncio.ensure_future(webim.post(said("one"), headers=V1))
+        await poll(lambda: _asks(webim, 2))
+        two = await second.post(said("two"), headers=V1)
+    assert (await one).json()["actions"]
+    assert two.json() == {"has_answer": True, "messages": []}
+    assert (await webim.chat("chat-1")).state == "transferred"
+    assert [letter["reason"] for letter in await webim.letters()] == ["chat_with_operator"]
+
+
+def said(text: str) -> Json:
+    return {"event": "new_message", "chat": {"id": "chat-1"}, "kind": "visitor", "text": text}
+
+
+async def _is_known(webim: Webim) -> bool:
+    return (await webim.post({"event": "unknown"}, headers=V1)).status_code == 200
+
+
+async def _asks(webim: Webim, count: int) -> bool:
+    return len(await webim.questions()) == count

@@ -14,8 +14,8 @@ from broker.errors import CallRefusedError
 from broker.transport.connection import Connection
 from workers.webim.calls.answers import Answers
 from workers.webim.calls.composing import NOTHING_TO_SAY
-from workers.webim.calls.hearing import Hearings
-from workers.webim.calls.inbound import Inbound
+from workers.webim.calls.hearing import Hearing, Hearings
+from workers.webim.calls.inbound import Inbound, Taken
 from workers.webim.calls.judging import Call
 from workers.webim.calls.metrics import CALLS, HANDLER_WITHOUT_CHAT, IGNORED
 from workers.webim.calls.words import Ignored
@@ -28,6 +28,8 @@ from workers.webim.wire import Json
 
 BUS_WAIT_S = 2.5
 """Webim gets its answer within 3 s, whatever the bus does."""
+TURN_POLL_S = 0.1
+"""While another process holds a v1 call of the same chat."""
 OK: Json = {"result": "ok"}
 CLOSED_HANDLER = "chat_closed"
 
@@ -103,14 +105,22 @@ class Calls:
         hearing = self._hearings.new()
         try:
             async with self._locks.hold(chat_key(call.channel.id, call.conversation_id)):
-                async with asyncio.timeout(BUS_WAIT_S):
-                    taken = await self._inbound.take(call, listen=hearing.begin)
+                taken = await self._take_in_turn(call, hearing)
                 CALLS.labels(taken.outcome).inc()
                 if taken.outcome == "set_aside":
                     return NOTHING_TO_SAY
                 return await self._answers.answer(call, taken, hearing)
         finally:
             hearing.end()
+
+    async def _take_in_turn(self, call: Call, hearing: Hearing) -> Taken:
+        """As soon as no other process waits for the answer to what was said in the chat before."""
+        while True:
+            async with asyncio.timeout(BUS_WAIT_S):
+                taken = await self._inbound.take(call, listen=hearing.begin)
+            if taken.outcome != "busy":
+                return taken
+            await asyncio.sleep(TURN_POLL_S)
 
     def _deployed(self, channel: Channel) -> Deployment:
         active = self._channels.standing(channel).active

@@ -7,6 +7,7 @@ doubling.
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
@@ -34,6 +35,7 @@ from workers.webim.calls.judging import (
     asked,
     end_reason,
     event_id,
+    is_asking,
     judge,
     kind_of,
     question_id,
@@ -59,9 +61,12 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What became of a call, and the chat after it; ``question`` is the one that it asked, now or before."""
+    """What became of a call, and the chat after it; ``question`` is the one that it asked, now or before.
 
-    outcome: Literal["told", "repeat", "set_aside"]
+    ``busy``: nothing yet, another process holds a v1 call of the same chat.
+    """
+
+    outcome: Literal["told", "repeat", "set_aside", "busy"]
     chat: Chat
     question: str
 
@@ -151,6 +156,8 @@ class Inbound:
                 request = self._request(call, verdict.chat, question, new_session=True)
                 listen(verdict.chat, question)
                 return Taken("told", await self._open(call, verdict, revision, request, event), question)
+            case Carry(chat) if call.dialect == "1" and is_asking(chat, question, now_ms=_now_ms()):
+                return Taken("busy", chat, question)
             case Carry(chat):
                 request = self._request(call, chat, question, new_session=False)
                 if call.dialect == "1" and question == chat.answered:
@@ -240,3 +247,7 @@ class Inbound:
             stored_at_ms=call.at_ms,
         )
         await self._dead_letters.keep(original, code=WITH_OPERATOR, detail="an operator has the chat, not the program")
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

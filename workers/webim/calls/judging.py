@@ -25,6 +25,7 @@ from workers.webim.chat.chats import (
     stub_for,
 )
 from workers.webim.chat.store import KEPT_MARGIN_S, TRANSFERRED_KEPT_S
+from workers.webim.sending.steps import LATE_MS
 from workers.webim.translate import NewChat, NewMessage
 
 SESSION_KEPT_PART = 2
@@ -133,6 +134,11 @@ def kind_of(call: Call, chat: Chat) -> Kind:
     if call.happened.said is None:
         return Kind.NOTICE
     return Kind.MESSAGE if chat.spoke else Kind.FIRSTMESSAGE
+
+
+def is_asking(chat: Chat, question: str, *, now_ms: int) -> bool:
+    """Whether another v1 call of the chat waits for its answer, or has just had it: what comes is asked after it."""
+    return chat.question is not None and chat.question.id != question and now_ms < chat.question.until_ms + LATE_MS
 
 
 def told(chat: Chat, call: Call) -> Chat:
