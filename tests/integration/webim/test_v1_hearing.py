@@ -94,6 +94,27 @@ async def test_a_redirect_is_carried_out_although_the_visitor_writes_on_to_anoth
     assert [letter["reason"] for letter in await webim.letters()] == ["chat_with_operator"]
 
 
+async def test_what_no_call_has_heard_although_later_words_were_is_told_to_be_late(webim: Webim) -> None:
+    async def answer(question: Json) -> None:
+        await webim.notify(question["session_id"], response={"question_id": question["question_id"], "replies": [HI]})
+
+    async with webim.program(answer):
+        await webim.post(HELLO, headers=V1)
+    session = (await webim.chat("chat-1")).session
+    await webim.change_chat("chat-1", done=1_000_000_000)
+    await webim.notify(session, message={"type": "text", "value": "between two calls"})
+    await poll(lambda: _has_receipts(webim, session, 2))
+    receipts = await webim.receipts(session)
+    assert [(receipt["status"], receipt.get("reason")) for receipt in receipts] == [
+        ("delivered", None),
+        ("failed", "late_reply"),
+    ]
+
+
+async def _has_receipts(webim: Webim, session: str, count: int) -> bool:
+    return len(await webim.receipts(session)) == count
+
+
 def said(text: str) -> Json:
     return {"event": "new_message", "chat": {"id": "chat-1"}, "kind": "visitor", "text": text}
 

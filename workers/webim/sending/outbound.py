@@ -136,6 +136,7 @@ class Outbound:
                     await self._settle(channel, kept.chat if code == LATE else None)
                     return
                 case Done():
+                    await self._see_to_unheard(conversation, kept.chat, asked)
                     return
                 case Unfinished() as found:
                     assert kept.chat is not None  # noqa: S101 - judge() refuses what has none
@@ -161,6 +162,14 @@ class Outbound:
         found = await read_range(self._connection, CONVERSATIONS, patterns, limit=1)
         has_spoken = bool(found) and found[0].sequence < asked.sequence
         return Kept(kept.chat.model_copy(update={"more": True}), kept.revision) if has_spoken else kept
+
+    async def _see_to_unheard(self, conversation: Conversation, chat: Chat | None, asked: Asked) -> None:
+        """What is said between two v1 calls is heard by neither, and may come here when the second is answered.
+
+        What a call did hear has its receipt, stored before ``done``, so that this one is dropped as its duplicate.
+        """
+        if chat is not None and chat.dialect == "1":
+            await self._conversations.confirm_in(conversation, asked.sequence, "failed", LATE)
 
     async def _settle(self, channel: Channel, chat: Chat | None) -> None:
         """The process that held the late answer's call may be gone: then nobody has told that Webim took the chat."""
