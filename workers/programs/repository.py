@@ -26,6 +26,7 @@ SHA256_CHARACTERS = 64
 REFSPECS = ("+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*")
 KEPT_PREFIX = "refs/heimdall/"
 """References of our own, so that git never throws away a version that was checked out."""
+CONFIG_COUNT = "GIT_CONFIG_COUNT"
 GIT_PLACES = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_COMMON_DIR", "GIT_NAMESPACE")
 """A hook that starts us, or our tests, sets these; they would lead git elsewhere."""
 
@@ -154,15 +155,15 @@ class Repository:
     async def _git(
         self, *arguments: str, folder: Path | None = None, more: dict[str, str] | None = None, given: bytes = b""
     ) -> Finished:
-        environment = child_environment(
-            {
-                "GIT_TERMINAL_PROMPT": "0",
-                "GIT_CONFIG_COUNT": "1",
-                "GIT_CONFIG_KEY_0": f"remote.{REMOTE}.url",
-                "GIT_CONFIG_VALUE_0": self._address,
-                "LC_ALL": "C",
-            }
-        )
+        inherited = child_environment({"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"})
+        given_count = inherited.get(CONFIG_COUNT, "")
+        number = int(given_count) if given_count.isdecimal() else 0  # behind what the operator gives git in this way
+        environment = {
+            **inherited,
+            CONFIG_COUNT: str(number + 1),
+            f"GIT_CONFIG_KEY_{number}": f"remote.{REMOTE}.url",
+            f"GIT_CONFIG_VALUE_{number}": self._address,
+        }
         kept = {
             "GIT_SSH_COMMAND": "ssh -o BatchMode=yes"
         }  # it asks no questions, unless the operator wants it otherwise

@@ -15,6 +15,7 @@ from collections.abc import Iterable
 import structlog
 
 from broker.errors import BackboneError, ChannelAuthFailedError, ChannelRejectedError, ConflictError
+from broker.runtime.loop import where
 from broker.transport.connection import Connection
 from broker.transport.tables import Table
 from workers.webim.channel import Channel
@@ -115,8 +116,8 @@ class Collector:
         except BackboneError as error:
             log.warning("dialogs_deferred", channel_id=key[1], error_code=error.code, error=str(error))
             await asyncio.sleep(TICK_S)  # the claim lasts longer, but not everything that fails is behind one
-        except Exception:  # what Webim may answer has no bounds, and one channel must not stop the others
-            log.exception("dialogs_deferred", channel_id=key[1])
+        except Exception as error:  # noqa: BLE001 - what Webim may answer has no bounds, and others must go on
+            log.error("dialogs_deferred", channel_id=key[1], error_type=type(error).__name__, where=where(error))
             await asyncio.sleep(TICK_S)
         finally:
             del self._tasks[key]
