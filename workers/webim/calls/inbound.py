@@ -33,7 +33,6 @@ from workers.webim.calls.judging import (
     Repeat,
     Verdict,
     asked,
-    end_reason,
     event_id,
     is_asking,
     judge,
@@ -166,13 +165,12 @@ class Inbound:
                 return Taken("told", await self._carry(call, Kept(chat, revision), request, event), question)
 
     async def _open(self, call: Call, verdict: Open, revision: int, request: DialogRequest, event: str) -> Chat:
-        """A new session: its record, the session's, the link, then the event that opens it."""
-        if verdict.before is not None:
-            await self._endings.say_ended(call.channel, verdict.before, end_reason(verdict.before, call))
+        """A new session: its record, the end of the one before, the session's record, the link, then what opens it."""
         chat, _ = recorded(verdict.chat, now_ms=call.at_ms, idle_s=call.idle_s)
         chat = asked(chat, call, request.question_id)
         kind = kind_of(call, chat)
         revision = await self._chats.save(chat, revision=revision, idle_s=call.idle_s)
+        await self._endings.say_replaced(call.channel, chat)
         await self._sessions.keep(call.channel, chat, now_ms=call.at_ms)
         if chat.stub is not None:
             await self._sessions.link(call.channel, chat)
@@ -192,29 +190,33 @@ class Inbound:
         chat = asked(told(chat, call), call, request.question_id)
         if call.dialect == "1":  # the lane that sends answers must see the question before anybody can answer it
             await self._chats.save(chat, revision=kept.revision, idle_s=call.idle_s)
-        if hours is not None and await self._sessions.may_renew(before, now_ms=call.at_ms):
+        is_renewed = hours is not None and await self._sessions.may_renew(before, now_ms=call.at_ms)
+        if is_renewed:
             await self._sessions.link(call.channel, chat)
         if until_ms is not None:
             await self._sessions.keep(call.channel, chat, now_ms=call.at_ms)
         await self._conversations.tell(call.channel, kind_of(call, before), request, event_id=event)
         if call.dialect == "2":
             lasting = {"link_until_ms": chat.link_until_ms, "record_until_ms": chat.record_until_ms}
-            await self._note(call, kept, lambda found: told(found, call).model_copy(update=lasting))
+            is_ours = await self._note(call, kept, lambda found: told(found, call).model_copy(update=lasting))
+            if is_renewed and not is_ours:  # given away meanwhile, and the link came behind what took it
+                await self._sessions.unlink(call.channel, chat)
         return chat
 
-    async def _note(self, call: Call, kept: Kept, change: Callable[[Chat], Chat]) -> None:
-        """Save what is true once the event is stored; a chat that has gone on to another state is left as it is."""
+    async def _note(self, call: Call, kept: Kept, change: Callable[[Chat], Chat]) -> bool:
+        """Save what is true once the event is stored; False: the chat has gone on to another state, and is left."""
         session = "" if kept.chat is None else kept.chat.session
         for _ in range(TRIES_MAX):
             if kept.chat is None or kept.chat.session != session or kept.chat.state != "active":
-                return
+                return False
             try:
                 await self._chats.save(change(kept.chat), revision=kept.revision, idle_s=call.idle_s)
             except ConflictError:
                 kept = await self._chats.load(call.channel.id, call.conversation_id)
             else:
-                return
+                return True
         log.warning("chat_not_noted", session_id=session[:8], channel_id=call.channel.id)
+        return True
 
     def _request(self, call: Call, chat: Chat, question: str, *, new_session: bool) -> DialogRequest:
         """The question, if the bus can carry it, in its event and in the run that this becomes."""

@@ -16,9 +16,9 @@ from workers.webim.channel import Channel
 from workers.webim.chat.chats import (
     MS_PER_S,
     Chat,
-    CloseReason,
     Dialect,
     Question,
+    Replaced,
     is_repeat,
     linked,
     settled,
@@ -71,10 +71,9 @@ class NotOurs:
 
 @dataclass(frozen=True, slots=True)
 class Open:
-    """A session begins; ``before`` is the one that this ends, None if there is none or it has ended."""
+    """A session begins, and ends the one that it replaces."""
 
     chat: Chat
-    before: Chat | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,19 +94,13 @@ def judge(kept: Chat | None, call: Call, *, new_session: str) -> Verdict:
         return Repeat(chat)
     if chat is not None and chat.state == "active":
         if not chat.stored:
-            return Open(chat, None)  # nothing of this session is in the log yet: whoever began it did not end it
+            return Open(chat)  # nothing of this session is in the log yet: whoever began it did not end it
         if isinstance(call.happened, NewMessage):
             return Carry(chat)
     if chat is not None and chat.state == "transferred" and isinstance(call.happened, NewMessage):
         return NotOurs(chat)
-    was_open = kept is not None and kept.state != "closed"
-    return Open(_opened(chat, call, new_session), kept if was_open else None)
-
-
-def end_reason(before: Chat, call: Call) -> CloseReason:
-    """Why a session is over that another one follows."""
-    after = settled(before, now_ms=call.at_ms, idle_s=call.idle_s)
-    return after.reason or "new_session"
+    replaces = None if kept is None or kept.state == "closed" else _replaced(kept, call)
+    return Open(_opened(chat, call, new_session, replaces))
 
 
 def event_id(call: Call, chat: Chat) -> str:
@@ -145,6 +138,7 @@ def told(chat: Chat, call: Call) -> Chat:
     """The chat once the call's event is in the log."""
     changes = {
         "stored": True,
+        "replaces": None,
         "dialect": call.dialect,
         "spoke": chat.spoke or call.happened.said is not None,
         "more": chat.more or isinstance(call.happened, NewMessage),
@@ -174,7 +168,15 @@ def recorded(chat: Chat, *, now_ms: int, idle_s: int) -> tuple[Chat, int | None]
     return chat.model_copy(update={"record_until_ms": until_ms}), until_ms
 
 
-def _opened(before: Chat | None, call: Call, session: str) -> Chat:
+def _replaced(before: Chat, call: Call) -> Replaced | None:
+    """Why a session is over that another one follows; None where its link, which ran out, has said it already."""
+    reason = settled(before, now_ms=call.at_ms, idle_s=call.idle_s).reason or "new_session"
+    if reason == "idle" and before.stub is not None and call.at_ms >= before.link_until_ms:
+        return None
+    return Replaced(session=before.session, reason=reason)
+
+
+def _opened(before: Chat | None, call: Call, session: str, replaces: Replaced | None) -> Chat:
     """A session of its own; what is known of the visitor lasts as long as the chat."""
     happened = call.happened
     service = call.active.service
@@ -191,6 +193,7 @@ def _opened(before: Chat | None, call: Call, session: str) -> Chat:
         commit=call.active.commit,
         stub=None if service is None else stub_for(service, session),
         opening_id=f"{session}-opening",
+        replaces=replaces,
         bot_messages=before.bot_messages if before else 0,
         opened_at_ms=call.at_ms,
         last_at_ms=call.at_ms,

@@ -63,11 +63,19 @@ class Question(Wire):
     until_ms: int
 
 
+class Replaced(Wire):
+    """The session that the chat had before, and why it is over."""
+
+    session: UUID
+    reason: CloseReason
+
+
 class Chat(Wire):
     """Value in bucket CHATS_webim, key from ``chat_key``; expires when the chat has been idle for long enough.
 
     ``chat_id`` keeps its JSON type, as Webim wants it back. ``stored``: the session's opening event is in the log;
     until then a repeated call publishes it again, under the same id. ``more``: something else came since.
+    ``replaces``: its end is said once this record is kept, so that no crash leaves a session in use that has ended.
     ``spoke``: a message of the visitor's was told. ``record_until_ms``: until then the session's record is kept.
     ``quiet_question``: the newChatStarted whose replies are not shown. ``bot_messages``: how many of ours Webim has
     taken in this chat. ``owner``: the stub that gave the chat to an operator. ``done``: the sequence of the last
@@ -91,6 +99,7 @@ class Chat(Wire):
     owner: StubName | None = None
     opening_id: Label
     stored: bool = False
+    replaces: Replaced | None = None
     more: bool = False
     spoke: bool = False
     record_until_ms: int = 0

@@ -61,7 +61,9 @@ class Endings:
         async def tell(found: Chat) -> None:
             data: JsonValue = {"target": target.kind, "id": target.id}
             await self._tell(channel, found, LIVECHAT_STARTED, data, event_id=own_id(found.session, LIVECHAT_STARTED))
-            await self._conversations.unlink(channel, found, event_id=own_id(found.session, "unlinked"))
+            # A renewal may have come behind the first delete: with the chat as it is then, this is another.
+            event_id = own_id(found.session, f"unlinked-{found.link_until_ms}")
+            await self._conversations.unlink(channel, found, event_id=event_id)
             if channel.settings.email is not None:  # also under an alarm, which may be over before the dialog is
                 await self._notes.begin(found, now_ms=now_ms, wait_s=channel.settings.log_poll_interval_s)
 
@@ -118,6 +120,13 @@ class Endings:
         if reason == "idle" and chat.stub is not None and _now_ms() >= chat.link_until_ms:
             return
         await self._conversations.end(channel, chat, reason=reason, event_id=own_id(chat.session, "ended"))
+
+    async def say_replaced(self, channel: Channel, chat: Chat) -> None:
+        """The session is over that the chat had before this one, if there was one."""
+        if (replaced := chat.replaces) is not None:
+            before = chat.model_copy(update={"session": replaced.session})
+            event_id = own_id(replaced.session, "ended")
+            await self._conversations.end(channel, before, reason=replaced.reason, event_id=event_id)
 
     async def _tell(self, channel: Channel, chat: Chat, event: str, data: JsonValue, *, event_id: str) -> None:
         request = own_event(chat, event, data, event_id=event_id, now_ms=_now_ms())

@@ -55,6 +55,11 @@ class ChatSessions:
         event_id = f"{chat.session}-link-{chat.link_until_ms}"
         await self._conversations.link(channel, chat, chat.stub, hours=hours, event_id=event_id)
 
+    async def unlink(self, channel: Channel, chat: Chat) -> None:
+        """Take back what link() gave."""
+        event_id = f"{chat.session}-unlink-{chat.link_until_ms}"
+        await self._conversations.unlink(channel, chat, event_id=event_id)
+
     async def may_renew(self, chat: Chat, *, now_ms: int) -> bool:
         """Whether the version's stub still has the session: a program may have given it away, or up."""
         link = await live_link(self._links, OrgId(chat.org), SessionId(chat.session), now_ms=now_ms)

@@ -16,7 +16,6 @@ from workers.webim.calls.judging import (
     Open,
     Repeat,
     asked,
-    end_reason,
     event_id,
     judge,
     kind_of,
@@ -25,7 +24,7 @@ from workers.webim.calls.judging import (
     told,
 )
 from workers.webim.calls.words import Said
-from workers.webim.chat.chats import Chat, Question, is_repeat, linked, settled, stub_for, touched
+from workers.webim.chat.chats import Chat, Question, Replaced, is_repeat, linked, settled, stub_for, touched
 from workers.webim.translate import NewChat, NewMessage
 
 NOW_MS = 10_000_000
@@ -59,7 +58,7 @@ def test_a_chat_without_a_session_gets_one(kept: Chat | None, happened: NewChat 
     verdict = judge(kept, a_call(happened), new_session=FRESH)
     assert isinstance(verdict, Open)
     assert (verdict.chat.session, verdict.chat.state, verdict.chat.stored) == (FRESH, "active", False)
-    assert (verdict.before is not None) == (kept is not None and kept.state == "active")
+    assert (verdict.chat.replaces is not None) == (kept is not None and kept.state == "active")
 
 
 @pytest.mark.parametrize("happened", [NEW_CHAT, SILENT])
@@ -78,8 +77,7 @@ def test_a_new_chat_again_with_nothing_in_between_is_a_repeat(happened: NewChat)
 def test_a_new_chat_begins_a_new_session_and_ends_the_old_one(kept: Chat) -> None:
     verdict = judge(kept, a_call(NEW_CHAT), new_session=FRESH)
     assert isinstance(verdict, Open)
-    assert (verdict.chat.session, verdict.before) == (FRESH, kept)
-    assert end_reason(kept, a_call(NEW_CHAT)) == "new_session"
+    assert (verdict.chat.session, verdict.chat.replaces) == (FRESH, Replaced(session=SESSION, reason="new_session"))
 
 
 def test_a_message_of_an_open_chat_is_carried_in_its_session() -> None:
@@ -102,7 +100,7 @@ def test_a_message_of_a_chat_that_is_not_the_bots_is_not_routed(kept: Chat) -> N
 @pytest.mark.parametrize("happened", [NEW_CHAT, SILENT, MESSAGE])
 def test_a_session_that_nothing_was_told_of_is_opened_again_as_it_is(happened: NewChat | NewMessage) -> None:
     chat = active(stored=False)
-    assert judge(chat, a_call(happened), new_session=FRESH) == Open(chat, None)
+    assert judge(chat, a_call(happened), new_session=FRESH) == Open(chat)
 
 
 def test_a_new_session_knows_what_was_known_of_the_visitor() -> None:
@@ -119,7 +117,13 @@ def test_a_new_session_is_pinned_to_the_version_of_its_time() -> None:
 
 
 def test_an_idle_session_is_over_for_that_reason() -> None:
-    assert end_reason(active(last_at_ms=NOW_MS - 86_400_001), a_call()) == "idle"
+    verdict = judge(active(last_at_ms=NOW_MS - 86_400_001), a_call(), new_session=FRESH)
+    assert verdict.chat.replaces == Replaced(session=SESSION, reason="idle")
+
+
+def test_an_idle_session_whose_link_ran_out_is_not_said_to_have_ended_once_more() -> None:
+    kept = active(last_at_ms=NOW_MS - 86_400_001, stub="shop.chat-1", link_until_ms=NOW_MS)
+    assert judge(kept, a_call(), new_session=FRESH).chat.replaces is None
 
 
 def test_the_opening_of_a_chat_has_one_id_and_a_message_without_one_has_a_fresh_one() -> None:
