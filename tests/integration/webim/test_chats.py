@@ -10,6 +10,7 @@ import pytest
 
 from broker.codec import decode, encode
 from broker.domain.ids import OrgId, SessionId
+from broker.domain.subjects import STUBS
 from broker.runtime.embedded import EmbeddedServer
 from broker.transport.letters import Selection, letters
 from broker.transport.links import live_link
@@ -337,3 +338,26 @@ async def test_a_broken_record_of_a_chat_is_an_answer_and_no_crash(webim: Webim)
     assert (answer.status_code, answer.json()["error"]) == (500, "internal")
     assert "Traceback" not in answer.text
     assert (await webim.say(2, "others go on")).status_code == 200
+
+
+async def test_a_link_that_the_linker_cut_short_is_set_anew_for_the_next_message(
+    webim: Webim, server: EmbeddedServer
+) -> None:
+    await webim.put_channel(service="shop-1")
+    with worker_process("linker", server.url, HEIMDALL_LINKER_LINK_HOURS_MAX="0.0005"):
+        await webim.post(HELLO)
+        until_ms = (await webim.chat(CHAT)).opened_at_ms + 60_000
+        await poll(lambda: _linked_until(webim, until_ms))
+        await asyncio.sleep(2.0)  # the 1.8 s of the link are over
+        await webim.say(CHAT, "later")
+        runs = f"p.*.{STUBS}.org.{webim.org}.service.shop-1.>"
+        await poll(lambda: _are_stored(webim, runs, 2))
+        assert await webim.letters() == []
+
+
+async def _linked_until(webim: Webim, until_ms: int) -> bool:
+    return (await webim.chat(CHAT)).link_until_ms < until_ms
+
+
+async def _are_stored(webim: Webim, pattern: str, count: int) -> bool:
+    return len(await read_range(webim.backbone.connection, DELIVERIES, (pattern,), limit=10)) == count

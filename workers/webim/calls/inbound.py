@@ -197,7 +197,9 @@ class Inbound:
             await self._sessions.keep(call.channel, chat, now_ms=call.at_ms)
         await self._conversations.tell(call.channel, kind_of(call, before), request, event_id=event)
         if call.dialect == "2":
-            lasting = {"link_until_ms": chat.link_until_ms, "record_until_ms": chat.record_until_ms}
+            lasting = {"record_until_ms": chat.record_until_ms}
+            if hours is not None:  # else it may have been found to be shorter meanwhile
+                lasting["link_until_ms"] = chat.link_until_ms
             is_ours = await self._note(call, kept, lambda found: told(found, call).model_copy(update=lasting))
             if is_renewed and not is_ours:  # given away meanwhile, and the link came behind what took it
                 await self._sessions.unlink(call.channel, chat)

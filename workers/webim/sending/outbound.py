@@ -37,9 +37,10 @@ from broker.transport.reader import read_range
 from broker.transport.topology import CONVERSATIONS, adapter_consumers
 from workers.webim.channel import WEBIM, Channel
 from workers.webim.channels import Channels
-from workers.webim.chat.chats import Chat, Sending, settled
+from workers.webim.chat.chats import Chat, Sending
 from workers.webim.chat.conversations import Conversations, ReceiptStatus
 from workers.webim.chat.endings import QUEUE, Endings, Target
+from workers.webim.chat.link_facts import LinkFacts
 from workers.webim.chat.store import ChatStore, Kept
 from workers.webim.sending.messages import Action
 from workers.webim.sending.metrics import DROPPED
@@ -61,7 +62,7 @@ from workers.webim.sending.steps import (
 
 LOOK_AGAIN_S = 0.25
 """While a v1 call is open, whoever holds it answers; afterwards it is known who did not."""
-KINDS = (f".{Kind.NOTIFICATION}", f".{Kind.EXPIRED}")
+KINDS = (f".{Kind.NOTIFICATION}", f".{Kind.EXPIRED}", f".{Kind.LINKED}")
 
 log = structlog.get_logger()
 
@@ -87,10 +88,11 @@ class Outbound:
         self._chats = chats
         self._conversations = conversations
         self._endings = endings
+        self._link_facts = LinkFacts(chats, endings)
         self._sender = sender
 
     async def __call__(self, original: Original) -> None:
-        """Carry out a notification, or end a session whose link ran out.
+        """Carry out a notification, or see what a link fact means for its chat.
 
         Raises:
             ChannelAwayError: Webim is away; the same event is to be handled again.
@@ -104,21 +106,13 @@ class Outbound:
             await asyncio.sleep(LOOK_AGAIN_S)
             channel = self._channels.by_path(subject.path)
         if subject.kind is Kind.EXPIRED:
-            await self._lapse(channel, conversation)
+            await self._link_facts.expired(channel, conversation)
+        elif subject.kind is Kind.LINKED:
+            await self._link_facts.linked(channel, conversation, original.data)
         elif channel is None:
             await self._confirm(conversation, original, "failed", "unknown_channel")
         else:
             await self._notify(channel, conversation, original)
-
-    async def _lapse(self, channel: Channel | None, conversation: Conversation) -> None:
-        """The link outlasts the idle limit, so unless something was said meanwhile, the session is over."""
-        kept = await self._chats.load_by_session(conversation.session)
-        if channel is None or kept.chat is None or kept.chat.session != conversation.session:
-            return
-        if kept.chat.state != "active" or kept.chat.channel_id != channel.id:
-            return
-        if settled(kept.chat, now_ms=_now_ms(), idle_s=channel.settings.session_idle_ttl_s).reason == "idle":
-            await self._endings.close(channel, kept.chat, "idle")
 
     async def _notify(self, channel: Channel, conversation: Conversation, original: Original) -> None:
         try:
