@@ -34,7 +34,8 @@ def show(played: Played) -> None:
     """The figures of one run."""
     faults = played.verdict.faults
     print(
-        f"seed {played.plan.seed}: {played.chats} chats, {played.messages} messages, {played.answers} answers; "
+        f"seed {played.plan.seed}: {played.chats} chats, {played.messages} messages, {played.answers} answers, "
+        f"{played.operators} chats given to an operator, {played.late_repeats} late repeats; "
         f"{played.deliveries} deliveries, {played.calls} calls to Webim; {played.kills} kills; "
         f"settled after {played.settled_s:.1f} s"
     )

@@ -17,13 +17,24 @@ KINDS: tuple[Kind, ...] = ("lost", "doubled", "reordered", "wrong")
 EXAMPLES_MAX = 20
 
 
+MARKS = ("livechatStarted", "livechatFinished", "ended")
+"""What the log tells of a chat that went to an operator, each once and in this order."""
+
+
 @dataclass(frozen=True, slots=True)
 class ChatSeen:
-    """One chat, from three sides: what its visitor wrote, the queries in the log, the answers that were shown."""
+    """One chat, from three sides: what its visitor wrote, the queries in the log, the answers that were shown.
+
+    ``said``: what an operator wrote at last, None if the chat was given to nobody; ``collected``: what the log has of
+    that. ``marks``: the log's other notices and its end.
+    """
 
     sent: tuple[str, ...]
     logged: tuple[str, ...]
     shown: tuple[str, ...]
+    said: tuple[str, ...] | None = None
+    collected: tuple[str, ...] = ()
+    marks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +76,9 @@ def judge(run: RunSeen) -> Verdict:
         found += [(kind, f"chat {name}, the log: {text}") for kind, text in compare(chat.sent, chat.logged)]
         answers = answers_to(chat.sent)
         found += [(kind, f"chat {name}, the answers: {text}") for kind, text in compare(answers, chat.shown)]
+        said, marks = ((), ()) if chat.said is None else (chat.said, MARKS)
+        found += [(kind, f"chat {name}, the operator's: {text}") for kind, text in compare(said, chat.collected)]
+        found += [(kind, f"chat {name}: {mark}") for kind, mark in compare(marks, chat.marks)]
     found += _receipt_faults(run.receipts)
     found += [("wrong", f"dead letter {reason}") for reason in run.dead]
     found += [("wrong", f"against Webim's rules: {problem}") for problem in run.violations]

@@ -71,6 +71,8 @@ async def staged(folder: Path) -> AsyncIterator[Stage]:
             bot_token=BOT_TOKEN,
             admin_email=ADMIN[0],
             admin_password=ADMIN[1],
+            closed_mark="state",
+            handlers={"chat_closed": f"http://127.0.0.1:{ports[0]}/chatapi/webim/{token}/handlers/chat_closed"},
         )
         yield Stage(server, workers, webim, channel)
 
@@ -122,6 +124,7 @@ async def _keep(workers: dict[str, WorkerProcess]) -> None:
 
 async def _channel(connection: Connection) -> ChannelShown:
     form: Body = {"domain": "chaos", "bot_api_token": BOT_TOKEN, "email": ADMIN[0], "password": ADMIN[1]}
+    form["log_poll_interval_s"] = 10
     created = await _ask(connection, "create", form)
     async with asyncio.timeout(DEPLOY_WAIT_S):
         while (found := await _ask(connection, "show", {"id": created.id})).status != "ready":

@@ -111,6 +111,13 @@ async def test_a_closed_chat_is_marked_as_the_test_wants_it(
     assert after["messages"][-1]["kind"] == "info"
 
 
+async def test_a_closed_chat_still_tells_whose_it_was(webim: Webim, admin: Bot) -> None:
+    chat_id = (await webim.open_chat(messages=["Hello"])).chat_id
+    await webim.operator(chat_id, "Here I am")
+    await webim.close(chat_id)
+    assert (await read(admin, f"chat?id={chat_id}"))["chat"]["operator_id"] == 240001
+
+
 async def test_the_clock_of_the_account_can_be_set(webim: Webim, admin: Bot) -> None:
     now = (await webim.open_chat(messages=["Hello"])).chat_id
     since = (await read(admin, "chats?since=0"))["last_ts"]

@@ -61,6 +61,7 @@ class Chat:
     visitor: Body | None = None
     location: Any = None
     owner: str = BOT
+    closed_owner: str = BOT
     department: str | None = None
     category: str | None = None
     sub_category: str | None = None
@@ -70,8 +71,8 @@ class Chat:
 
     @property
     def operator_id(self) -> int | None:
-        """The operator who has it, None if none has."""
-        kind, _, number = self.owner.partition(":")
+        """The operator who has it, or had it when it was closed; None if it is or was nobody's."""
+        kind, _, number = (self.closed_owner if self.owner == CLOSED else self.owner).partition(":")
         return int(number) if kind == "operator" else None
 
     def transcript(self) -> Body:
@@ -143,7 +144,7 @@ class World:
     def close(self, chat: Chat, by: str) -> None:
         """The chat is over; Webim says so in it."""
         self.add(chat, "info", "system", {"text": f"Chat closed by {by}"})
-        chat.owner = CLOSED
+        chat.owner, chat.closed_owner = CLOSED, chat.owner
         chat.closed_at_us = chat.changed_at_us
 
     def online_operator(self, operator_id: int | None = None) -> Operator | None:

@@ -7,11 +7,12 @@ from dataclasses import replace
 
 import pytest
 
-from tests.bench.webim_fire.checker import KINDS, ChatSeen, Kind, RunSeen, answers_to, compare, judge
+from tests.bench.webim_fire.checker import KINDS, MARKS, ChatSeen, Kind, RunSeen, answers_to, compare, judge
 
 SENT = ("one", "two", "three")
 GOOD = ChatSeen(SENT, SENT, answers_to(SENT))
-CLEAN = RunSeen({"1": GOOD, "2": replace(GOOD)}, {4: ["delivered"], 9: ["delivered"]})
+GIVEN = replace(GOOD, said=("hello", "bye"), collected=("hello", "bye"), marks=MARKS)
+CLEAN = RunSeen({"1": GOOD, "2": replace(GOOD), "3": GIVEN}, {4: ["delivered"], 9: ["delivered"]})
 
 
 def test_each_message_has_two_answers_with_its_number() -> None:
@@ -82,6 +83,27 @@ PLANTED: dict[str, tuple[Callable[[RunSeen], RunSeen], set[Kind]]] = {
         {"doubled"},
     ),
     "a notification that failed": (lambda run: replace(run, receipts={4: ["failed"]}), {"wrong"}),
+    "an operator's words that were not collected": (
+        lambda run: replace(run, chats={"1": replace(GIVEN, collected=("hello",))}),
+        {"lost"},
+    ),
+    "an operator's words that were collected twice": (
+        lambda run: replace(run, chats={"1": replace(GIVEN, collected=("hello", "bye", "hello"))}),
+        {"doubled"},
+    ),
+    "an end that was never told": (lambda run: replace(run, chats={"1": replace(GIVEN, marks=MARKS[:2])}), {"lost"}),
+    "an end that was told twice": (
+        lambda run: replace(run, chats={"1": replace(GIVEN, marks=(*MARKS, MARKS[1]))}),
+        {"doubled"},
+    ),
+    "a chat that was given to an operator whom nobody asked for": (
+        lambda run: replace(run, chats={"1": replace(GOOD, marks=MARKS)}),
+        {"wrong"},
+    ),
+    "a transfer that failed": (
+        lambda run: replace(run, chats={"1": replace(GIVEN, marks=("noLivechatOperatorsOnline", *MARKS))}),
+        {"wrong"},
+    ),
     "a dead letter": (lambda run: replace(run, dead=["unrouted"]), {"wrong"}),
     "a call that Webim does not allow": (lambda run: replace(run, violations=["/api: no text"]), {"wrong"}),
 }
