@@ -31,6 +31,8 @@ KEPT_OPEN_S = 30.0
 
 _TRANSLATING = IPv6Network("64:ff9b::/96")
 """IPv4 addresses as IPv6, for networks that translate; the address is in the last 32 bits."""
+_NEVER_PUBLIC = tuple(map(IPv6Network, ("64:ff9b:1::/48", "fec0::/10", "::/96")))
+"""What some Python, or every one, takes for global: a network's own translators (RFC 8215), and two old forms."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +127,8 @@ def is_public(address: str) -> bool:
     """Whether the address belongs to no network of our own, in whichever way it is written."""
     found = ip_address(address.partition("%")[0])
     inner = _inner(found)
-    return found.is_global and not found.is_multicast and (inner is None or is_public(str(inner)))
+    is_ours = isinstance(found, IPv6Address) and any(found in network for network in _NEVER_PUBLIC)
+    return found.is_global and not (is_ours or found.is_multicast) and (inner is None or is_public(str(inner)))
 
 
 def _inner(address: IPv4Address | IPv6Address) -> IPv4Address | None:

@@ -56,6 +56,10 @@ async def called(url: str, *, private: bool = True, content: bytes | None = None
         pytest.param("::ffff:127.0.0.1", False, id="this machine as v6"),
         pytest.param("2002:7f00:1::", False, id="this machine in 6to4"),
         pytest.param("64:ff9b::7f00:1", False, id="this machine behind a translator"),
+        pytest.param("64:ff9b::808:808", True, id="public behind a translator"),
+        pytest.param("64:ff9b:1::7f00:1", False, id="a network's own translator"),
+        pytest.param("fec0::1", False, id="private, as v6 once had it"),
+        pytest.param("::7f00:1", False, id="this machine, as v6 once had v4"),
     ],
 )
 def test_an_address_is_judged_in_every_spelling(address: str, expected: bool) -> None:  # noqa: FBT001 - a table
