@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import signal
 import sys
 from collections import deque
@@ -107,6 +108,8 @@ class VersionProcess:
         finally:
             if process.returncode is None:
                 process.kill()
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(process.pid, signal.SIGKILL)  # what the program has started and left behind
             reading.cancel()
             self._process = None
         (log.info if self._stopping else log.warning)("version_ended", service=service, status=status)
