@@ -292,6 +292,24 @@ async def test_many_chats_are_read_in_pages_nothing_twice_and_nothing_missed(des
     assert await desk.reads("/api/v2/chats") > 3
 
 
+async def test_a_page_that_was_written_before_a_chat_ended_does_not_end_its_dialog(desk: Desk) -> None:
+    await desk.begin()
+    chats = [await desk.given_away(f"Hello {number}") for number in range(5)]
+    await poll(lambda: desk.reads("/api/v2/chats"), within_s=10)
+    await desk.standin.fault(path="/api/v2/chats", delay_ms=1_500, taken=True)
+    read = await desk.reads("/api/v2/chats")
+    for chat in chats:
+        await desk.standin.operator(chat.chat_id, "One moment")
+    await poll(lambda: _more_than(desk.reads("/api/v2/chats"), read), within_s=10)
+    for chat in chats:
+        await desk.standin.operator(chat.chat_id, "Goodbye")
+        await desk.standin.close(chat.chat_id)
+    await desk.wait_for_finished(chats)
+    words = ["agent: One moment", "agent: Goodbye", "system: Chat closed by operator"]
+    for chat in chats:
+        assert await desk.collected(chat.session) == words
+
+
 async def test_where_webim_lists_no_chats_they_are_asked_for_one_by_one(desk: Desk) -> None:
     await desk.begin()
     await desk.standin.fault(path="/api/v2/chats", error_200="no-tariff-option", count=None)
@@ -394,3 +412,7 @@ async def _is(found: Any, expected: object) -> bool:
 async def _is_marked(desk: Desk, chat: Chat) -> bool:
     note = await desk.note(chat)
     return note is not None and note.closing_words
+
+
+async def _more_than(found: Any, count: int) -> bool:
+    return bool(await found > count)

@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import structlog
 
@@ -166,19 +166,24 @@ class Collector:
 
     async def _read_pages(self, channel: Channel, place: Place) -> None:
         for _ in range(PAGES_MAX):
-            before = place.sweep.last_ts
+            before, known = place.sweep.last_ts, self._known()
             page = await self._stored_data.chats(channel, before)
-            await self._take_page(channel, page)
+            await self._take_page(channel, page, known)
             await self._sweeps.advance(channel.id, place, page.last_ts)
             if not page.more or page.last_ts == before:
                 return
 
-    async def _take_page(self, channel: Channel, page: Page) -> None:
+    def _known(self) -> dict[str, tuple[TransferNote, int]]:
+        """The notes as they are now, each with its revision."""
+        found = {key: (note, self._table.get(key)) for key, note in self._notes.items()}
+        return {key: (note, entry.revision) for key, (note, entry) in found.items() if entry is not None}
+
+    async def _take_page(self, channel: Channel, page: Page, known: Mapping[str, tuple[TransferNote, int]]) -> None:
+        """``known`` from before the page was asked for: an end told since then says nothing of what the page holds."""
         for dialog in page.dialogs:
-            key = transfer_key(channel.id, dialog.chat_id)
-            entry, note = self._table.get(key), self._notes.get(key)
-            if entry is not None and note is not None and await self._looking.has_chat(note):
-                await self._looking.take(channel, note, entry.revision, dialog)
+            note, revision = known.get(transfer_key(channel.id, dialog.chat_id), (None, 0))
+            if note is not None and await self._looking.has_chat(note):
+                await self._looking.take(channel, note, revision, dialog)
 
 
 def _channel_key(note: TransferNote) -> ChannelKey:
