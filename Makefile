@@ -11,6 +11,8 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 # Options for `heimdall dev` and `pytest`: make dev ARGS="--link-hours 0.001", make test ARGS="-k tap".
 ARGS ?=
+# Test processes at a time: most tests wait for processes and clocks, not for a core.
+JOBS ?= 3
 export HEIMDALL_STARTED_AT := $(shell date +%s)
 
 help:
@@ -25,7 +27,7 @@ dev: $(VENV)/installed-dev-server
 	@exec $(BIN)/heimdall dev $(ARGS)
 
 test: $(VENV)/installed-test
-	@$(BIN)/python -m pytest $(if $(V),-v,-q) $(ARGS)
+	@$(BIN)/python -m pytest $(if $(V),-v,-q) -n $(JOBS) --dist loadfile $(ARGS)
 
 check: $(VENV)/installed-test
 	@$(BIN)/ruff check --quiet

@@ -13,7 +13,7 @@ from tests.e2e.faithful import FaithfulVisitor
 from tests.e2e.order import check_log
 from tests.e2e.stack import SERVER, WORKERS, Stack
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+pytestmark = [pytest.mark.alone, pytest.mark.asyncio(loop_scope="session")]
 
 VISITORS = 20
 MESSAGES = 12

@@ -13,6 +13,8 @@ from broker.cli.bench.chaos.play import play
 from broker.cli.bench.chaos.scenarios import BY_NAME, SCENARIOS, short
 from tests.conftest import TIME_FACTOR
 
+pytestmark = pytest.mark.alone
+
 SEED = 4711
 LATE_MS_MAX = round(3_000 * TIME_FACTOR)
 """Half a second is the bar of the long form: tests must not depend on the speed of the machine."""

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.bench.webim_fire.play import Plan, play
 from tests.bench.webim_fire.trouble import FAULTS, KILLED
 from tests.conftest import TIME_FACTOR
+
+pytestmark = pytest.mark.alone
 
 SECONDS = 14.0
 MESSAGES_MIN = 50
