@@ -200,7 +200,8 @@ class Shares:
 
     async def _wait_for_change(self) -> bool:
         try:
-            await asyncio.wait_for(self._changed.wait(), LOOK_AGAIN_S)
+            async with asyncio.timeout(LOOK_AGAIN_S):  # wait_for() of Python 3.11 may lose a cancellation
+                await self._changed.wait()
         except TimeoutError:
             return False
         return True

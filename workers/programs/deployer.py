@@ -48,7 +48,8 @@ class Deployer:
                 await self._work(held)
                 continue
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._changed.wait(), LOOK_S)
+                async with asyncio.timeout(LOOK_S):  # wait_for() of Python 3.11 may lose a cancellation
+                    await self._changed.wait()
 
     async def _take(self) -> Held | None:
         now_s = asyncio.get_running_loop().time()

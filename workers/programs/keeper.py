@@ -53,7 +53,8 @@ class Keeper:
             if self._keep():
                 look_at_s = min(look_at_s, now_s + SOON_S)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._changed.wait(), max(0.0, look_at_s - now_s))
+                async with asyncio.timeout(max(0.0, look_at_s - now_s)):  # not wait_for(), as in deployer.py
+                    await self._changed.wait()
 
     def _keep(self) -> bool:
         """Whether other versions are chosen than before."""

@@ -192,7 +192,8 @@ async def test_check_30_what_an_operator_and_the_visitor_say_is_told_once_each_a
         "system: Chat closed by operator",
         LIVECHAT_FINISHED,
     ]
-    assert (await desk.webim.kinds())[-1] == "ended"
+    kinds = await desk.webim.kinds()
+    assert kinds[kinds.index("ended") + 1 :] in ([], ["stubsession.cancelled"]), "only the linker has a word after it"
     after = await desk.webim.chat(chat.chat_id)
     assert (after.state, after.reason) == ("closed", "operator")
     assert await desk.note(chat) is None

@@ -82,7 +82,8 @@ class Hearing:
         is_begun = False
         while (left_s := min(until_ms / MS_PER_S, self._hearings.end_s) - time.time()) > 0:
             try:
-                heard = await asyncio.wait_for(self.queue.get(), min(left_s, QUIET_S) if is_begun else left_s)
+                async with asyncio.timeout(min(left_s, QUIET_S) if is_begun else left_s):
+                    heard = await self.queue.get()
             except TimeoutError:
                 break
             if heard is None:
