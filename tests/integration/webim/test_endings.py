@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
@@ -226,6 +227,17 @@ async def test_a_chat_closed_in_webim_is_finished_at_once_without_an_admin_login
     kept = await scene.endings.closed_in_webim(scene.channel, kept.chat)
     assert kept.chat is not None
     assert (kept.chat.state, kept.chat.reason) == ("closed", "operator")
+
+
+async def test_a_chat_closed_while_its_redirect_is_being_noted_is_finished_as_an_operators(scene: Scene) -> None:
+    chat = await scene.open(sending={"sequence": 1, "step": 0})
+    closing = asyncio.create_task(scene.endings.closed_in_webim(scene.channel, chat))
+    await asyncio.sleep(0)
+    await scene.endings.transfer(scene.channel, chat, OPERATOR)
+    kept = await closing
+    assert kept.chat is not None
+    assert kept.chat.state == "transferred", "the collector finishes it, with the operator's last words"
+    assert "ended" not in await scene.said(chat)
 
 
 async def test_a_chat_closed_in_webim_that_the_bot_has_is_closed_without_a_finish(scene: Scene) -> None:

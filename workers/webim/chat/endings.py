@@ -7,6 +7,7 @@ Source: specs/webim.md sections 5.3 and 5.4.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -27,6 +28,9 @@ from workers.webim.sending.steps import LATE_MS
 
 WRITES_MAX = 8
 """Tries to save one record; whoever changes it so often has more to tell than an ending."""
+ON_ITS_WAY_S = 1.5
+"""Well within what Webim's handler call may take; a redirect that works is noted in a tenth of it."""
+LOOK_AGAIN_S = 0.05
 FINISH_HOURS = 1.0
 """For how long the owner gets the conversation back; what ends it is published with it."""
 
@@ -109,11 +113,26 @@ class Endings:
 
     async def closed_in_webim(self, channel: Channel, chat: Chat) -> Kept:
         """Webim says that the chat is over: an operator's end is told once their dialog is collected."""
+        chat = await self._rested(chat)
         if chat.state == "active":
             return await self.close(channel, chat, "visitor_or_system")
         if chat.state == "transferred" and channel.collects and await self._notes.hasten(chat, now_ms=_now_ms()):
             return await self._chats.load(chat.channel_id, chat.conversation_id)
         return await self.finish(channel, chat)
+
+    async def _rested(self, chat: Chat) -> Chat:
+        """The chat once no answer to it is on its way: a quick operator may be done before we hear of a redirect.
+
+        One whose redirect is not noted within ON_ITS_WAY_S, since the worker was killed say, counts as the bot's.
+        """
+        end_s = time.monotonic() + ON_ITS_WAY_S
+        while chat.state == "active" and chat.sending is not None and time.monotonic() < end_s:
+            await asyncio.sleep(LOOK_AGAIN_S)
+            found = (await self._chats.load(chat.channel_id, chat.conversation_id)).chat
+            if found is None or found.session != chat.session:
+                return chat
+            chat = found
+        return chat
 
     async def say_ended(self, channel: Channel, chat: Chat, reason: CloseReason) -> None:
         """Only the word of it, for whoever saves the record otherwise; a link that ran out has said it already."""
