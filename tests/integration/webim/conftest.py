@@ -12,6 +12,7 @@ from typing import Any
 from uuid import uuid4
 
 import httpx2
+import pytest
 import pytest_asyncio
 
 from broker.codec import decode, encode
@@ -21,7 +22,9 @@ from broker.domain.ids import SessionId
 from broker.domain.subjects import DEADLETTERS, Kind, partition_of
 from broker.domain.wire import dump
 from broker.runtime.backbone import Backbone, open_backbone
-from broker.runtime.embedded import EmbeddedServer
+from broker.runtime.embedded import EmbeddedServer, nats_server
+from broker.transport.connection import connect
+from broker.transport.ensure import ensure
 from broker.transport.publisher import Stored
 from broker.transport.reader import LogReader, StoredMessage, read_range
 from broker.transport.topology import CHANNELS, CONVERSATIONS, DEADLETTER_STREAM, PARTITIONS, PROGRAMS
@@ -257,6 +260,15 @@ async def running_webim(url: str, org: str, **changes: object) -> AsyncIterator[
             webim.stop.set()
             async with asyncio.timeout(5.0 * TIME_FACTOR):
                 await task
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[EmbeddedServer]:
+    """A server of this folder's own: most of these tests say what is in a log that no linker adds to."""
+    async with nats_server(tmp_path_factory.mktemp("webim-nats")) as running:
+        async with connect(running.url, name="test-topology") as connection:
+            await ensure(connection)
+        yield running
 
 
 @pytest_asyncio.fixture
