@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from tests.integration.webim.conftest import V2, Json, Webim
+from tests.integration.webim.conftest import V1, V2, Json, Webim
 
 HELLO: Json = {
     "event": "new_chat",
@@ -16,6 +16,7 @@ HELLO: Json = {
     "messages": [{"kind": "visitor", "text": "Hello"}, {"kind": "visitor", "text": "Could you help me?"}],
 }
 CHAT: str = HELLO["chat"]["id"]
+PRESSED: Json = {"button": {"id": "b1", "text": "Delivery"}}
 
 
 async def test_check_14_the_texts_of_a_new_chat_are_one_query_in_a_new_session(webim: Webim) -> None:
@@ -26,6 +27,57 @@ async def test_check_14_the_texts_of_a_new_chat_are_one_query_in_a_new_session(w
     assert (question["query"], question["new_session"], question.get("event")) == ("A\nB\nC", True, None)
     assert question["data"]["messages"] == texts
     assert await webim.kinds() == ["firstmessage"]
+
+
+async def test_check_15_only_the_visitors_words_are_the_query_of_a_new_chat(webim: Webim) -> None:
+    messages = [
+        {"kind": "info", "text": "The chat was opened"},
+        {"kind": "visitor", "text": " first "},
+        {"kind": "operator", "text": "Good day"},
+        {"kind": "visitor", "text": " "},
+        {"kind": "keyboard", "data": {"buttons": [[{"id": "b1", "text": "Delivery"}]]}},
+        {"kind": "keyboard_response", "data": {"button": {"id": "b1", "text": "Delivery"}}},
+        {"kind": "file_operator", "data": {"url": "https://shop.example/a.png", "name": "a.png"}},
+        {"kind": "visitor", "text": "last"},
+    ]
+    body = {**HELLO, "messages": messages}
+    assert (await webim.post(body)).json() == {"result": "ok"}
+    [question] = await webim.questions()
+    assert question["query"] == "first\nDelivery\nlast"
+    assert question["data"]["files"] == []
+    assert question["raw_request"] == body
+
+
+@pytest.mark.parametrize("chat_id", [1, "1", 2**53 + 1, CHAT], ids=["integer", "digits", "large", "uuid"])
+async def test_check_19_a_chats_id_is_a_text_for_programs_and_stays_what_it_was_in_the_call(
+    webim: Webim, chat_id: int | str
+) -> None:
+    await webim.post({"event": "new_chat", "chat": {"id": chat_id}})
+    await webim.say(chat_id, "hello")
+    opened, said = await webim.questions()
+    for question in (opened, said):
+        assert (question["conversation_id"], question["data"]["chatId"]) == (str(chat_id), str(chat_id))
+    assert opened["session_id"] == said["session_id"]
+    found = (opened["raw_request"]["chat"]["id"], said["raw_request"]["chat_id"])
+    assert [(type(one), one) for one in found] == [(type(chat_id), chat_id)] * 2
+
+
+@pytest.mark.parametrize(
+    ("headers", "call"),
+    [
+        pytest.param(V2, {"chat_id": 7, "message": {"kind": "keyboard_response", "data": PRESSED}}, id="2"),
+        pytest.param(V2, {"chat_id": 7, "message": {"kind": "keyboard_response", "response": PRESSED}}, id="2, older"),
+        pytest.param(V1, {"chat": {"id": 7}, "kind": "keyboard_response", "response": PRESSED}, id="1"),
+    ],
+)
+async def test_check_21_a_pressed_button_says_its_text_and_its_id_is_beside_it(
+    webim: Webim, headers: dict[str, str], call: Json
+) -> None:
+    await webim.put_channel(v1_timeout_ms=500)
+    assert (await webim.post({"event": "new_message", **call}, headers=headers)).status_code == 200
+    question = (await webim.questions())[0]
+    assert (question["query"], question.get("event")) == ("Delivery", None)
+    assert question["data"]["button"] == PRESSED["button"]
 
 
 async def test_the_envelope_tells_what_the_specification_lists(webim: Webim) -> None:
