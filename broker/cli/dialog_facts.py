@@ -56,13 +56,21 @@ def _question(request: DialogRequest) -> Iterator[str]:
     if request.event is not None:
         yield f"event {request.event}"
     if request.event in NEWS and isinstance(request.event_data, dict):
-        yield to_json(request.event_data)
+        yield _news(request.event_data)
     if request.data is not None and request.data.files:
         yield "files " + ", ".join(str(file.get("name", "?")) for file in request.data.files)
     if request.data is not None and request.data.button is not None:
         yield f"[button {request.data.button.id or request.data.button.text}]"
     if request.new_session:
         yield "[new session]"
+
+
+def _news(told: Body) -> str:
+    match told:
+        case {"author": str(author), "text": str(text)} if text:  # of a dialog with an operator
+            return f"{author}: {text}"
+        case _:
+            return to_json(told)
 
 
 def _reply(reply: Body) -> str:

@@ -120,7 +120,7 @@ def _wish(wish: StubSession | None) -> list[str]:
 def _manage(kind: Kind, channel: ChannelName, body: Body, headers: Headers) -> str:
     if kind is Kind.DELETE:
         only_of = read_manage_link(channel, body, operation="delete").only_of
-        return f"by {_sender(body, headers) or 'nobody named'}" if only_of is None else f"{only_of} is closed"
+        return f"by {_sender(body, headers) or 'no stub'}" if only_of is None else f"{only_of} is closed"
     task = read_manage_link(channel, body, operation="set")
     stub = task.stubref or _sender(body, headers) or "nobody named"
     return f"{task.set_new_with_timeout_hours:g} h {stub} {task.set_feedback_action or ''}"

@@ -82,7 +82,8 @@ def main(arguments: list[str]) -> int:
         return EXIT_FAILED
     except TyperException as error:
         problem = error.format_message().replace("Value error, ", "").removesuffix(".")  # pydantic's words
-        note(f"{problem} (see 'heimdall {_command_in(arguments)}--help')")
+        if problem:  # without any argument a group has shown its help already
+            note(f"{problem} (see 'heimdall {_command_in(arguments)}--help')")
         return error.exit_code
     except (KeyboardInterrupt, typer.Abort):
         return EXIT_INTERRUPTED

@@ -58,6 +58,13 @@ class Terminal:
         """Something that is never cut, however long."""
         self.console.print(text, soft_wrap=True)
 
+    def hanging(self, lead: Text, text: Text) -> None:
+        """What is never cut either, but goes on below its own beginning, not below ``lead``."""
+        lines = text.wrap(self.console, max(FLEXIBLE_WIDTH_MIN, self.console.width - lead.cell_len))
+        for line in lines:
+            line.rstrip()
+        self.text(lead + Text(f"\n{' ' * lead.cell_len}").join(lines))
+
 
 def note(text: str) -> None:
     """A remark beside the result, on stderr, so that pipes stay clean."""

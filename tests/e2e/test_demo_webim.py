@@ -158,14 +158,21 @@ async def test_with_keep_each_line_that_is_typed_is_the_visitors(tmp_path: Path)
     async with demo("--keep", "--data-dir", str(tmp_path / "data")) as running:
         await running.until("heimdall", "kept")
         hints = [one["text"] for one in running.records if one["did"] == "hinted"]
-        assert any(" tap --nats-url nats://" in hint for hint in hints)
+        assert any("export HEIMDALL_NATS_URL=nats://" in hint for hint in hints)
         await running.type("Is anybody there?")
         await running.until("visitor", "opened", "Is anybody there?")
-        await running.until("program", "answered", "You wrote 'Is anybody there?'")
+        await running.until("program", "answered", "You wrote 'Is anybody there?', at the shop's front page")
         await running.type("/press return")
         await running.until("program", "answered", "You wrote 'Return'")
+        await running.type("/press nothing")
+        await running.until("heimdall", "refused", "[Delivery] [Return]")
+        await running.type("/opertor hello")
+        await running.until("heimdall", "refused", "there is no /opertor: /press TEXT")
         await running.type("bye")
         await running.until("program", "answered", "Goodbye")
+        await running.until("log", "ended")
+        await running.type("/close")
+        await running.until("heimdall", "refused", "no chat is open")
         running.process.send_signal(signal.SIGINT)
         async with asyncio.timeout(END_WAIT_S * TIME_FACTOR):
             assert await running.ended() == 0

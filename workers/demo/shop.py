@@ -6,13 +6,20 @@ service = Service("shop")
 dialogs = Dialogs(service)
 
 
+def remember_location(dialog: Dialog) -> None:
+    location = (dialog.raw_request or {}).get("location")
+    dialog.session["location"] = location.get("address") if isinstance(location, dict) else None
+
+
 @dialogs.on_event("newChatStarted")
 async def begin(dialog: Dialog) -> None:
-    dialog.session["location"] = dialog.event_data.get("location", {}).get("address")
+    remember_location(dialog)
 
 
 @dialogs.on_query()
 async def answer(dialog: Dialog) -> None:
+    if dialog.new_session:  # whoever writes at once raises no newChatStarted
+        remember_location(dialog)
     match dialog.query:
         case "operator":
             dialog.reply("One moment, a colleague takes over")

@@ -22,6 +22,7 @@ _LINES = (
     ("id", "id"),
     ("endpoint", "endpoint_url"),
     ("account", "domain"),
+    ("bot's token", "bot_api_token_set"),
     ("administrator", "email"),
     ("operators' dialogs", "log_collection"),
     ("branch", "branch"),
@@ -31,6 +32,7 @@ _LINES = (
     ("answers now", "active"),
     ("alarm", "alarm"),
 )
+_TOKEN = {True: "set: version 2 is spoken", False: "none: version 1 is spoken"}
 _NEEDS_LOOKING_AT = frozenset(("alarm",))
 """Shown in red where it says anything."""
 
@@ -45,44 +47,48 @@ def channel_lines(channel: Facts, out: Terminal) -> None:
         value = channel.get(member)
         if value is None:
             continue
-        shown = version_of(value) if isinstance(value, dict) else one_line(str(value))
+        shown = _TOKEN[value] if isinstance(value, bool) else _words(value)
         style = "bold red" if member in _NEEDS_LOOKING_AT else _STYLES.get(shown, "")
         out.text(Text.assemble((f"  {heading:<{width}}  ", "dim"), (shown, style)))
 
 
+def _words(value: object) -> str:
+    return version_of(value) if isinstance(value, dict) else one_line(str(value))
+
+
 def channel_table(channels: list[Facts]) -> Columns:
     """An org's channels."""
-    table = Columns("channel", "id", "account", "branch", "deployment", "status", "answers now", flexible="channel")
+    table = Columns("channel", "id", "branch", "status", "answers now", "deployment", "account", flexible="channel")
     for channel in channels:
         status = str(channel.get("status"))
-        shown = status if channel.get("last_deployment") != "failed" else f"{status}, last failed"
+        shown = f"{status}, last failed" if status == "ready" and channel.get("last_deployment") == "failed" else status
         alarm = channel.get("alarm")
         style = _STYLES.get(status, "") if alarm is None else "bold red"
         table.add(
             Text(one_line(str(channel.get("name"))), "bold cyan"),
             str(channel.get("id")),
-            str(channel.get("domain")),
             str(channel.get("branch")),
-            str(channel.get("deployment")),
             Text(one_line(shown if alarm is None else str(alarm)), style),
             version_of(channel.get("active")),
+            str(channel.get("deployment")),
+            str(channel.get("domain")),
         )
     return table
 
 
 def deployment_table(deployments: list[Facts]) -> Columns:
     """A channel's deployments."""
-    table = Columns("deployment", "status", "asked for", "commit", "asked at", "took", "error", flexible="asked for")
+    table = Columns("deployment", "status", "error", "asked for", "commit", "took", "asked at", flexible="asked for")
     for one in deployments:
         status, asked_ms, ended_ms = str(one.get("status")), int(one.get("asked_at_ms") or 0), one.get("ended_at_ms")
         table.add(
             Text(one_line(str(one.get("id"))), "bold"),
             Text(one_line(status), _STYLES.get(status, "")),
+            str(one.get("error") or ""),
             str(one.get("ref")),
             str(one.get("commit") or "")[:COMMIT_SHOWN],
-            Text(date_and_time(asked_ms), "dim"),
             f"{(ended_ms - asked_ms) / MS_PER_S:.1f} s" if isinstance(ended_ms, int) else "",
-            str(one.get("error") or ""),
+            Text(date_and_time(asked_ms), "dim"),
         )
     return table
 

@@ -10,6 +10,7 @@ from broker.cli.demo.telling import STEP_WAIT_S, Story, Who
 from broker.errors import DemoStuckError
 
 LOOK_S = 0.05
+ENDPOINT = "/chatapi/webim/"
 TOKEN_SHOWN = 4
 BOT = "bot"
 CLOSED = "closed"
@@ -42,15 +43,16 @@ class DemoChat:
         self._story.tell("visitor", "wrote", f"writes {text!r}", query=text)
         await self._as_visitor(text=text)
 
-    async def presses(self, text: str) -> bool:
-        """The visitor presses a button that was shown; False: there is none with that text."""
-        for message in reversed((await self._webim.chat(self._id))["messages"]):
-            for button in _buttons(message):
-                if button["text"].lower() == text.lower():
-                    self._story.tell("visitor", "pressed", f"presses [{button['text']}]", button=button["id"])
-                    await self._as_visitor(button=button["id"])
-                    return True
-        return False
+    async def presses(self, text: str) -> None:
+        """The visitor presses a button that was shown; where none has that text, those that are there are told."""
+        shown = [button for message in (await self._webim.chat(self._id))["messages"] for button in _buttons(message)]
+        for button in reversed(shown):
+            if button["text"].lower() == text.lower():
+                self._story.tell("visitor", "pressed", f"presses [{button['text']}]", button=button["id"])
+                await self._as_visitor(button=button["id"])
+                return
+        there = " ".join(dict.fromkeys(f"[{button['text']}]" for button in shown)) or "none"
+        self._story.tell("heimdall", "refused", f"no button {text!r} was shown; those of this chat: {there}")
 
     async def operator_writes(self, text: str) -> None:
         """A person at Webim's workplace writes."""
@@ -101,10 +103,9 @@ class DemoChat:
 
     def _deliveries(self, deliveries: list[Record]) -> None:
         for one in deliveries:
-            where, _, token = one["url"].rpartition("/chatapi/webim/")
-            path = f"/chatapi/webim/{token[:TOKEN_SHOWN]}…{'/' + token.split('/', 1)[1] if '/' in token else ''}"
+            token, _, handler = one["url"].rpartition(ENDPOINT)[2].partition("/")
             result = one["error"] or f"{one['status']} in {one['ms']:.0f} ms"
-            told = f"POST {where}{path}  {one['event']}  → {result}"
+            told = f"POST {ENDPOINT}{token[:TOKEN_SHOWN]}… {handler or one['event']} → {result}"
             self._webim_says("called", told, event=one["event"], status=one["status"], took_ms=one["ms"])
 
     def _webim_says(self, did: str, text: str, **facts: Any) -> None:

@@ -14,10 +14,11 @@ from broker.cli.demo.telling import Story
 
 PLACE = "the shop's front page"
 LINE_BYTES_MAX = 4_096
-HELP = (
-    "Your turn: each line is written by a visitor. /press TEXT presses a button, /operator TEXT lets the operator "
-    "write, /close closes the chat, /new begins another."
+ORDERS = ("/press", "/operator", "/close", "/new")
+ORDERS_TOLD = (
+    "/press TEXT presses a button, /operator TEXT lets the operator write, /close closes the chat, /new begins another"
 )
+HELP = f"Your turn: each line is written by a visitor. {ORDERS_TOLD}; Ctrl-C ends it all."
 
 
 async def play(webim: SimulatedWebim, story: Story) -> None:
@@ -71,13 +72,14 @@ async def _obey(webim: SimulatedWebim, story: Story, chat: DemoChat | None, line
     order, _, text = line.partition(" ")
     if chat is not None and await chat.owner() == CLOSED:
         chat = None
-    if order == "/new":
+    if (problem := _problem(order, text, chat)) is not None:
+        story.tell("heimdall", "refused", problem)
+    elif order == "/new":
         return await DemoChat.opened(webim, story, text=text or None, place=PLACE)
-    if chat is None:
+    elif chat is None:
         return await DemoChat.opened(webim, story, text=line, place=PLACE)
-    if order == "/press":
-        if not await chat.presses(text):
-            story.tell("heimdall", "refused", f"no button {text!r} was shown")
+    elif order == "/press":
+        await chat.presses(text)
     elif order == "/operator":
         await chat.operator_writes(text)
     elif order == "/close":
@@ -85,6 +87,19 @@ async def _obey(webim: SimulatedWebim, story: Story, chat: DemoChat | None, line
     else:
         await chat.writes(line)
     return chat
+
+
+def _problem(order: str, text: str, chat: DemoChat | None) -> str | None:
+    """Why this cannot be done; None: it can."""
+    if not order.startswith("/") or order == "/new":
+        return None
+    if order not in ORDERS:
+        return f"there is no {order}: {ORDERS_TOLD}"
+    if chat is None:
+        return "no chat is open: write something, or /new"
+    if order == "/operator" and not text:
+        return "what does the operator write? /operator TEXT"
+    return None
 
 
 async def _watch(chat: DemoChat) -> None:

@@ -53,11 +53,8 @@ class Story:
         if self._out.as_json:
             self._out.record({"at_ms": at_ms, "who": who, "did": did, "text": text, **facts})
             return
-        self._out.text(
-            Text.assemble(
-                (clock_time(at_ms), "dim"), "  ", (f"{who:<{WHO_WIDTH}}", STYLE_OF[who]), " ", one_line(text or did)
-            )
-        )
+        when_and_who = Text.assemble((clock_time(at_ms), "dim"), "  ", (f"{who:<{WHO_WIDTH}}", STYLE_OF[who]), " ")
+        self._out.hanging(when_and_who, Text(one_line(text or did)))
 
     def event(self, line: EventLine) -> None:
         """One event of the log, as `heimdall tap` shows it."""

@@ -30,6 +30,7 @@ from broker.transport.topology import CONVERSATIONS
 
 DOMAIN = "demo"
 ADMIN = "admin@example.com"
+COMMIT_SHOWN = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +125,9 @@ async def _tell(
         story.tell("heimdall", "created", f"channel {channel.id} {channel.name!r}: the program is being deployed")
         version = await deployed(connection, channel.id)
         story.tell(
-            "heimdall", "deployed", f"{version.ref} is commit {version.commit}: service {version.service} answers"
+            "heimdall",
+            "deployed",
+            f"{version.ref} is commit {str(version.commit)[:COMMIT_SHOWN]}: service {version.service} answers",
         )
         handlers = {"chat_closed": f"{channel.endpoint_url}/handlers/chat_closed"}
         await webim.configure(
@@ -172,13 +175,17 @@ def _say_how_to_look(wanted: Wanted, story: Story, server: EmbeddedServer) -> No
         looks = "to look at it with 'heimdall tap', 'explain' and 'channels list', and to write yourself"
         story.tell("heimdall", "ended", f"That was all. {again} lets it run on, {looks}.")
         return
-    for words, what in (
-        ("tap", "the whole conversation again, and what comes"),
-        ("explain 3", "the story of one event: who took it and why"),
-        ("links", "which version answers which conversation"),
-        ("channels list", "the channel and its deployments"),
-    ):
-        story.tell("heimdall", "hinted", f"{typed_as(words)} --nats-url {server.url}   {what}")
-    story.tell(
-        "heimdall", "hinted", f"commit to {wanted.project} to deploy another version; logs: {wanted.folder.logs_dir}"
-    )
+    hints = [f"in a second terminal: export HEIMDALL_NATS_URL={server.url}"]
+    hints += [
+        f"{typed_as(words)} ({what})"
+        for words, what in (
+            ("tap", "the whole conversation again, and what comes"),
+            ("explain 6", "the story of one event: who took it and why"),
+            ("links", "which version answers which conversation"),
+            ("channels list", "the channel, and the version that answers"),
+        )
+    ]
+    hints.append(f"another version: commit to {wanted.project}")
+    hints.append(f"the workers' logs: {wanted.folder.logs_dir}")
+    for hint in hints:
+        story.tell("heimdall", "hinted", hint)

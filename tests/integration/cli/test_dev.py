@@ -114,7 +114,7 @@ async def test_it_says_where_everything_is_and_leaves_no_process_behind(tmp_path
         said = await running.ready()
         assert re.search(r"heimdall is ready after \d+\.\d s", said)
         assert re.search(r"demo page +http://127\.0\.0\.1:\d+/\n", said)
-        assert re.search(r"Webim calls +http://127\.0\.0\.1:\d+\n", said)
+        assert re.search(r"Webim calls +http://127\.0\.0\.1:\d+/chatapi/webim/…, see .* channels --help\n", said)
         assert re.search(r"NATS server +nats://127\.0\.0\.1:\d+\n", said)
         assert re.search(r"watch it +\S.* tap", said)
         assert len(running.children()) == CHILDREN

@@ -137,6 +137,12 @@ def answered(**members: Any) -> dict[str, Any]:
             id="news, with what they tell",
         ),
         pytest.param(
+            "webimmessagetype.notice",
+            asked(event="operatorDialog", event_data={"id": "m1", "author": "agent", "text": "Good day", "kind": "x"}),
+            "event operatorDialog  agent: Good day",
+            id="what was said to an operator, by whom and what first",
+        ),
+        pytest.param(
             "webimmessagetype.message",
             asked(event="fileEvent", data={"chatId": "1", "files": [{"name": "a.png"}, {"name": "b.txt"}]}),
             "event fileEvent  files a.png, b.txt",

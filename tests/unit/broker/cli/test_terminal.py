@@ -4,6 +4,7 @@ import json
 
 import pytest
 from rich.console import Console
+from rich.text import Text
 
 from broker.cli.terminal import Columns, Terminal, duration, one_line, printable
 
@@ -84,3 +85,15 @@ def test_a_record_over_several_lines_cannot_steer_the_terminal_either() -> None:
     assert not {"\x9b", "\u202e", "\x1b"} & set(shown)
     assert json.loads(shown) == value
     assert "päivää" in shown
+
+
+def test_a_long_text_goes_on_below_its_own_beginning_and_nothing_is_cut() -> None:
+    terminal = Terminal()
+    terminal.console = Console(width=30, color_system=None, soft_wrap=True)
+    with terminal.console.capture() as captured:
+        terminal.hanging(Text("12:00 visitor  "), Text("opens a chat and says nothing"))
+    assert captured.get().splitlines() == [
+        "12:00 visitor  opens a chat",
+        "               and says",
+        "               nothing",
+    ]
