@@ -21,7 +21,7 @@ from broker.cli.stack import ensure_topology, running, wait_ready
 from broker.cli.terminal import note
 from broker.errors import PortTakenError
 from broker.runtime.embedded import free_port, nats_server
-from broker.runtime.settings import Settings, load
+from broker.runtime.settings import Settings, child_environment, load
 from broker.runtime.signals import stop_on_signals
 
 NAME = "dev"
@@ -29,6 +29,7 @@ NATS_PORT = 4222
 WEBCHAT_PORT = 8080
 WEBIM_PORT = 8081
 PAGE_PATH = "/"
+PUBLIC_URL = "HEIMDALL_WEBIM_PUBLIC_URL"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +99,8 @@ async def _run(wanted: Wanted) -> None:
 def plans(wanted: Wanted, nats_url: str, web_port: int, webim_port: int) -> tuple[Plan, ...]:
     """What to run, and with which settings."""
     webim_url = f"http://127.0.0.1:{webim_port}"
-    webim = {"HEIMDALL_WEBIM_PORT": str(webim_port), "HEIMDALL_WEBIM_PUBLIC_URL": webim_url}
+    public_url = child_environment({}).get(PUBLIC_URL) or webim_url  # whoever has a proxy in front says so
+    webim = {"HEIMDALL_WEBIM_PORT": str(webim_port), PUBLIC_URL: public_url}
     shared = {"HEIMDALL_NATS_URL": nats_url}
     return (
         Plan("linker", shared),

@@ -112,7 +112,7 @@ async def shop(programs: Programs, webim_url: str) -> AsyncIterator[Shop]:
             yield Shop(webim, admin)
 
 
-async def test_checks_11_and_12_new_sessions_get_the_new_version_open_ones_keep_theirs_and_a_failure_changes_nothing(
+async def test_check_11_new_sessions_get_the_new_version_and_open_ones_keep_theirs(
     shop: Shop, project: Project, worker: Worker
 ) -> None:
     project.commit("first", program=PROGRAM)
@@ -121,18 +121,23 @@ async def test_checks_11_and_12_new_sessions_get_the_new_version_open_ones_keep_
         await shop.stands("succeeded")
         old = await shop.chat("Hello")
         await shop.shown(old, "first answers Hello")
-
         project.commit("second", program=PROGRAM)
         await shop.stands("succeeded", "succeeded")
-        new = await shop.chat("Hello")
-        await shop.shown(new, "second answers Hello")
+        await shop.shown(await shop.chat("Hello"), "second answers Hello")
         await shop.webim.visitor(old, "still there?")
         await shop.shown(old, "first answers Hello", "first answers still there?")
 
+
+async def test_check_12_after_a_deployment_that_failed_the_version_before_it_answers(
+    shop: Shop, project: Project, worker: Worker
+) -> None:
+    project.commit("good", program=PROGRAM)
+    with worker():
+        await shop.create(deployment="automatic")
+        await shop.stands("succeeded")
         project.commit("broken", program=PROGRAM)
-        await shop.stands("failed", "succeeded", "succeeded")
-        newest = await shop.chat("Hello")
-        await shop.shown(newest, "second answers Hello")
+        await shop.stands("failed", "succeeded")
+        await shop.shown(await shop.chat("Hello"), "good answers Hello")
         found = await shop.read()
         assert (found["status"], found["last_deployment"]) == ("ready", "failed")
 
