@@ -19,7 +19,7 @@ async def work(settings: WebimSettings, backbone: Backbone, stop: asyncio.Event)
         app = build_app(parts.endpoint, is_ready=lambda: backbone.ready)
         app.include_router(routes)
         place = Place(settings.host, settings.port, "HEIMDALL_WEBIM_PORT", served="endpoint_served")
-        loops = (backbone.consume(parts.outbound, stop), parts.collector.run(stop), parts.hearings.run(stop))
+        loops = (parts.send(backbone, stop), parts.collector.run(stop), parts.hearings.run(stop))
         tasks = [asyncio.ensure_future(loop) for loop in loops]
         for task in tasks:
             task.add_done_callback(lambda _: stop.set())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -34,6 +35,9 @@ from workers.webim.sending.outbound import Outbound, outbound_work
 from workers.webim.sending.sender import Sender
 from workers.webim.settings import WebimSettings
 
+CHANNELS_LOOK_S = 0.5
+"""How soon after the first channel was created its answers may leave."""
+
 
 @dataclass(frozen=True, slots=True)
 class Parts:
@@ -47,6 +51,16 @@ class Parts:
     hearings: Hearings
     outbound: Work
     collector: Collector
+
+    async def send(self, backbone: Backbone, stop: asyncio.Event) -> None:
+        """Send what programs say until ``stop`` is set; without any channel there is nothing worth a lease."""
+        if not self.channels.everything():
+            backbone.started.set()  # to be managed, and called, it is ready
+        while not (stop.is_set() or self.channels.everything()):
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(CHANNELS_LOOK_S):
+                    await stop.wait()
+        await backbone.consume(self.outbound, stop)
 
 
 @contextlib.asynccontextmanager
