@@ -44,7 +44,7 @@ async def test_check_15_only_the_visitors_words_are_the_query_of_a_new_chat(webi
     assert (await webim.post(body)).json() == {"result": "ok"}
     [question] = await webim.questions()
     assert question["query"] == "first\nDelivery\nlast"
-    assert question["data"]["files"] == []
+    assert (question["data"]["files"], question["data"]["button"]) == ([], PRESSED["button"])
     assert question["raw_request"] == body
 
 
