@@ -8,7 +8,9 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 import stamina
+import structlog
 
+from broker.errors import BackboneError
 from broker.runtime.backbone import Backbone
 from broker.runtime.loop import Work
 from broker.runtime.outbound_http import OutboundHttp
@@ -38,6 +40,8 @@ from workers.webim.settings import WebimSettings
 CHANNELS_LOOK_S = 0.5
 """How soon after the first channel was created its answers may leave."""
 
+log = structlog.get_logger()
+
 
 @dataclass(frozen=True, slots=True)
 class Parts:
@@ -60,7 +64,14 @@ class Parts:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(CHANNELS_LOOK_S):
                     await stop.wait()
-        await backbone.consume(self.outbound, stop)
+        while not stop.is_set():
+            try:
+                await backbone.consume(self.outbound, stop)
+            except BackboneError as error:  # the server went away just as the first channel came
+                if not error.retryable or backbone.connection.closed:
+                    raise
+                log.warning("sending_not_begun", error_code=error.code)
+                await asyncio.sleep(CHANNELS_LOOK_S)
 
 
 @contextlib.asynccontextmanager
