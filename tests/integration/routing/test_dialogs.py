@@ -373,7 +373,9 @@ async def test_the_demo_s_shop_answers_hands_over_and_closes(
     asking.service = f"shop-{version}" if version else "shop"
     conversation = await asking.opened()
     with service_process(program, server.url, HEIMDALL_SHOP_ORG=asking.org, HEIMDALL_SHOP_VERSION=version):
-        begun = await asking.notice(conversation, "newChatStarted", new_session=True, event_data=FIRST_REQUEST)
+        begun = await asking.notice(
+            conversation, "newChatStarted", new_session=True, event_data=FIRST_REQUEST, raw_request=FIRST_REQUEST
+        )
         assert await asking.answered(conversation, begun) == {"question_id": begun, **NOTHING}
         found = await asking.answered(conversation, await asking.ask(conversation, "hello"))
         assert [reply["type"] for reply in found["replies"]] == ["text", "buttons"]
