@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import structlog
 import uvicorn
+from fastapi import FastAPI, Response
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from broker.errors import PortTakenError
 
@@ -85,3 +87,20 @@ def _listen(place: Place) -> socket.socket:
         listener.close()
         raise PortTakenError(place.port, option=place.option) from error
     return listener
+
+
+def add_probes(app: FastAPI, is_ready: Callable[[], bool]) -> None:
+    """What operators ask a worker that has a web application of its own: /healthz, /readyz, /metrics."""
+
+    @app.get("/healthz")
+    async def healthz() -> Response:
+        return Response("ok\n", media_type="text/plain")
+
+    @app.get("/readyz")
+    async def readyz() -> Response:
+        ready = is_ready()
+        return Response("ready\n" if ready else "not ready\n", 200 if ready else 503, media_type="text/plain")
+
+    @app.get("/metrics")
+    async def metrics() -> Response:
+        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from fastapi import FastAPI, Request, Response
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.routing import WebSocketRoute
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket
 
+from broker.runtime.serving import add_probes
 from workers.webchat.assets import Asset
 from workers.webchat.door import Door
 from workers.webchat.sockets import VisitorSocket
@@ -33,18 +33,7 @@ def build_app(door: Door, assets: Mapping[str, Asset], *, is_ready: Callable[[],
     app = FastAPI(title="Heimdall webchat", docs_url=None, redoc_url=None, openapi_url=None)
     app.router.routes.append(WebSocketRoute(SOCKET_PATH, SocketEndpoint(door)))
 
-    @app.get("/healthz")
-    async def healthz() -> Response:
-        return Response("ok\n", media_type="text/plain")
-
-    @app.get("/readyz")
-    async def readyz() -> Response:
-        ready = is_ready()
-        return Response("ready\n" if ready else "not ready\n", 200 if ready else 503, media_type="text/plain")
-
-    @app.get("/metrics")
-    async def metrics() -> Response:
-        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+    add_probes(app, is_ready)
 
     @app.get("/{path:path}")
     async def asset(request: Request, path: str) -> Response:

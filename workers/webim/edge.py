@@ -10,19 +10,19 @@ import base64
 import binascii
 import hashlib
 import hmac
-import traceback
 from collections.abc import Callable
 from http import HTTPMethod
 
 import structlog
 from fastapi import FastAPI, Response
 from fastapi.responses import JSONResponse
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.requests import ClientDisconnect, Request
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from broker.errors import BackboneError, CallRefusedError
+from broker.runtime.loop import where
+from broker.runtime.serving import add_probes
 from workers.webim.calls.call import Calls, Spoken
 from workers.webim.calls.metrics import CALLS
 from workers.webim.channel import Channel
@@ -64,9 +64,7 @@ class Endpoint:
             log.warning("call_failed", error_code=error.code, token=_shown(request))
             answer = refused(code, "the backbone does not take it now: try again soon")
         except Exception as error:  # noqa: BLE001 - the one catch-all of a call: Webim gets an answer, whatever happens
-            place = traceback.extract_tb(error.__traceback__)[-1]
-            where = f"{place.filename.rpartition('/')[2]}:{place.lineno}"
-            log.error("call_failed", error_code="internal", error_type=type(error).__name__, where=where)
+            log.error("call_failed", error_code="internal", error_type=type(error).__name__, where=where(error))
             answer = refused("internal", "the call could not be taken, for a reason of ours")
         await answer(scope, receive, send)
 
@@ -100,19 +98,7 @@ def build_app(endpoint: Endpoint, *, is_ready: Callable[[], bool]) -> FastAPI:
     app.router.routes.append(Route(ENDPOINT_PATH, endpoint))
     app.router.routes.append(Route(ENDPOINT_PATH + "/{rest:path}", endpoint))
 
-    @app.get("/healthz")
-    async def healthz() -> Response:
-        return Response("ok\n", media_type="text/plain")
-
-    @app.get("/readyz")
-    async def readyz() -> Response:
-        ready = is_ready()
-        return Response("ready\n" if ready else "not ready\n", 200 if ready else 503, media_type="text/plain")
-
-    @app.get("/metrics")
-    async def metrics() -> Response:
-        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
-
+    add_probes(app, is_ready)
     return app
 
 
