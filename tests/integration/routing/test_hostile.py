@@ -96,6 +96,7 @@ async def test_a_transcript_of_long_events_comes_in_pages_that_fit_a_reply(chat:
     for size in (400_000, 400_000, 400_000, 999_500, 10):
         body = {"heimdall": {"webchat": {"sessionuuid": conversation.session, "filler": "x" * size}}}
         sent.append(await chat.publish(conversation.subject(Kind.NOTICE), body))
+    await chat.settled()
     events: list[Body] = []
     while page := (await chat.command("transcript", _after(conversation.session, events)))["events"]:
         events += page
