@@ -85,7 +85,7 @@ class Webhooks(BaseModel):
 class Configuration(BaseModel):
     """Everything else that a test may choose; units are in the names.
 
-    ``off``: rules that are not enforced. ``unknown_secret``: what C1 makes of a secret that it does not know: a refusal
+    ``off``: rules that are not enforced. ``unknown_visitor``: what C1 makes of a secret that it does not know: a refusal
     or a new visitor. ``end_status``, ``typing_status``, ``single_message_status``: None means that the call works, a
     number that it is always answered so. ``waiting_flags``: which of is_waiting and is_pending tell that a visitor
     waits. ``idle_close_s``: a chat in which nothing happens ends by itself. ``next_origin``: where ``next`` of a
@@ -99,8 +99,8 @@ class Configuration(BaseModel):
     off: set[Rule] = Field(default_factory=set)
     auth_status: Status = 200
     message_status: Status = 201
-    unknown_secret: Literal["refuse", "new"] = "refuse"
-    unknown_secret_status: Status = 400
+    unknown_visitor: Literal["refuse", "new"] = "refuse"
+    unknown_visitor_status: Status = 400
     foreign_visitor_status: Status = 403
     revoked_token_status: Status = 401
     without_visit_status: Status = 404

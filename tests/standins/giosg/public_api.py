@@ -76,9 +76,9 @@ def _authenticated(call: Call) -> Visitor:
     for visitor in world.visitors.values():
         if visitor.secret == secret and (visitor.secret_until_ms is None or now_ms < visitor.secret_until_ms):
             return visitor
-    if world.configuration.unknown_secret == "new":
+    if world.configuration.unknown_visitor == "new":
         return world.new_visitor("api")
-    raise RefusedError(world.configuration.unknown_secret_status, {"visitor_secret_id": [INVALID]})
+    raise RefusedError(world.configuration.unknown_visitor_status, {"visitor_secret_id": [INVALID]})
 
 
 def read_room(call: Call) -> Reply:
