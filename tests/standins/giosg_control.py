@@ -282,5 +282,6 @@ def _checked(answer: httpx2.Response) -> Record:
 
 def _chat(record: Record) -> Chat:
     names = ("id", "visitor_id", "visitor_name", "origin", "is_waiting", "is_pending", "is_ended", "ended_by")
-    lists = {name: tuple(record[name]) for name in ("tags", "messages", "memberships")}
-    return Chat(**{name: record[name] for name in names}, **lists, record=record)
+    values: Record = {name: record[name] for name in names}
+    values |= {name: tuple(record[name]) for name in ("tags", "messages", "memberships")}
+    return Chat(**values, record=record)

@@ -124,7 +124,7 @@ def remove(world: World, chat: Chat) -> None:
     """The chat is erased."""
     del world.chats[chat.id]
     world.removed_chat_ids.append(chat.id)
-    world.emit(Event(owned_chats(world), "removed", chat.id, None))
+    world.emit(Event(owned_chats(world), "removed", chat.id))
 
 
 def edit_message(world: World, chat: Chat, message: Message, text: str) -> None:
@@ -139,7 +139,7 @@ def remove_message(world: World, chat: Chat, message: Message) -> None:
     """One message is erased, in an ended chat too."""
     with changing(world, chat):
         chat.messages.remove(message)
-        world.emit(Event(messages_channel(world, chat), "removed", message.id, None))
+        world.emit(Event(messages_channel(world, chat), "removed", message.id))
 
 
 def end_idle(world: World) -> None:

@@ -85,12 +85,12 @@ class Webhooks(BaseModel):
 class Configuration(BaseModel):
     """Everything else that a test may choose; units are in the names.
 
-    ``off``: rules that are not enforced. ``unknown_visitor``: what C1 makes of a secret that it does not know: a refusal
-    or a new visitor. ``end_status``, ``typing_status``, ``single_message_status``: None means that the call works, a
-    number that it is always answered so. ``waiting_flags``: which of is_waiting and is_pending tell that a visitor
-    waits. ``idle_close_s``: a chat in which nothing happens ends by itself. ``next_origin``: where ``next`` of a
-    collection points; None: to the host that was asked. ``stamps_tie``: moments may be equal; else each is at least
-    1 ms after the one before.
+    ``off``: rules that are not enforced. ``unknown_visitor``: what C1 makes of a secret that it does not know: a
+    refusal, or a new visitor. ``end_status``, ``typing_status``, ``single_message_status``: None means that the
+    call works, a number that it is always answered so. ``waiting_flags``: which of is_waiting and is_pending tell
+    that a visitor waits. ``idle_close_s``: a chat in which nothing happens ends by itself. ``next_origin``: where
+    ``next`` of a collection points; None: to the host that was asked. ``stamps_tie``: moments may be equal; else
+    each is at least 1 ms after the one before.
     """
 
     model_config = ConfigDict(extra="forbid")

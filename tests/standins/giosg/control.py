@@ -24,7 +24,7 @@ from tests.standins.giosg.orders import (
     TypeOrder,
 )
 from tests.standins.giosg.webhooks import Courier
-from tests.standins.giosg.world import Agent, Body, Chat, Event, Message, Room, World
+from tests.standins.giosg.world import ABSENT, Agent, Body, Chat, Event, Message, Room, World
 
 OK = {"result": "ok"}
 
@@ -197,8 +197,9 @@ class Control:
 
     async def forge(self, body: Body, *, has_resource: bool) -> Body:
         """A webhook that nothing has caused."""
-        resource: Any = body["resource"] if has_resource else None
-        await self.courier.deliver([Event(body["channel"], body["action"], body["resource_id"], resource)])
+        resource: Any = body["resource"] if has_resource else ABSENT
+        event = Event(body["channel"], body["action"], body["resource_id"], resource, is_forged=True)
+        await self.courier.deliver([event])
         return OK
 
     def room(self, room_id: str) -> Room:

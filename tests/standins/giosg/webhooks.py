@@ -13,7 +13,7 @@ from typing import Any
 import httpx2
 
 from tests.standins.giosg.configuration import Subscription, Webhooks
-from tests.standins.giosg.world import Body, Event, World
+from tests.standins.giosg.world import ABSENT, Body, Event, World
 
 GOOD = range(200, 300)
 EXCERPT_CHARS = 500
@@ -181,13 +181,17 @@ class Courier:
 
     def _body(self, event: Event) -> Body:
         body: Body = {"channel": event.channel, "action": event.action, "resource_id": event.resource_id}
-        allowed = self.knobs.changed_keys
-        if event.resource is not None:
-            bare = event.action == "changed" and allowed is not None
-            kept = {"id", "member_id", *(allowed or ())}
-            body["resource"] = {k: v for k, v in event.resource.items() if not bare or k in kept}
-        elif self.knobs.removed_resource != "absent":
-            body["resource"] = None if self.knobs.removed_resource == "null" else {}
+        allowed, gone = self.knobs.changed_keys, self.knobs.removed_resource
+        if event.is_forged:
+            body |= {} if event.resource is ABSENT else {"resource": event.resource}
+        elif event.resource is ABSENT:
+            stands_there: dict[str, Body] = {"absent": {}, "null": {"resource": None}, "empty": {"resource": {}}}
+            body |= stands_there[gone]
+        elif event.action == "changed" and allowed is not None:
+            kept = {"id", "member_id", *allowed}
+            body["resource"] = {name: value for name, value in event.resource.items() if name in kept}
+        else:
+            body["resource"] = event.resource
         if self.knobs.app_user_auth:
             bot_id = next((agent.id for agent in self.world.agents.values() if agent.is_bot), None)
             body["app_user_auth"] = {

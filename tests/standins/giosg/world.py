@@ -17,6 +17,8 @@ from tests.standins.giosg.configuration import API_TOKEN, ROOM_ID, Configuration
 
 Body = dict[str, Any]
 
+ABSENT = object()
+"""A member that an event does not have, unlike one that is null."""
 _SEED = uuid.UUID("91056000-0000-4000-8000-000000000000")
 _SIGNING_KEY = b"the stand-in's own"
 
@@ -127,12 +129,13 @@ class Chat:
 
 @dataclass(slots=True, frozen=True)
 class Event:
-    """What a webhook tells; ``resource`` None where the object is gone."""
+    """What a webhook tells; no ``resource``: the object is gone. ``is_forged``: it goes out as it stands."""
 
     channel: str
     action: str
     resource_id: str
-    resource: Body | None
+    resource: Any = ABSENT
+    is_forged: bool = False
 
 
 class Changes:

@@ -7,6 +7,7 @@ import pytest
 
 from tests.integration.standins.giosg.conftest import Visitor
 from tests.standins.giosg_control import ORGANIZATION_ID, ROOM_ID, Giosg
+from tests.standins.webim_control import NO_TLS
 
 CHAT_FIELDS = """id chat_type created_at updated_at ended_at waiting_started_at room_id room_organization_id room_name
 tag_count message_count user_message_count visitor_message_count has_messages has_user_messages has_visitor_messages
@@ -80,7 +81,7 @@ async def test_waiting_may_be_told_by_one_flag_only(
 
 async def test_agents_see_no_chat_whose_visitor_has_not_written(giosg: Giosg, visitor: Visitor) -> None:
     chat_id = await visitor.arrive()
-    async with httpx2.AsyncClient(base_url=giosg.control_url, trust_env=False) as client:
+    async with httpx2.AsyncClient(base_url=giosg.control_url, trust_env=False, verify=NO_TLS) as client:
         assert (await client.post(f"/chats/{chat_id}/join")).status_code == 409
     await giosg.configure(off=["silent_chats"])
     assert len((await giosg.join(chat_id)).memberships) == 2
@@ -136,7 +137,7 @@ async def test_an_end_is_for_good_and_its_tag_and_leave_come_after_it(giosg: Gio
     assert ended.types()[-2:] == ["tag_created", "leave"]
     assert all(one["created_at"] > ended.record["ended_at"] for one in ended.messages[-2:])
     assert (await owned(visitor, chat_id))["legacy_conversation_state"] == "closed"
-    async with httpx2.AsyncClient(base_url=giosg.control_url, trust_env=False) as client:
+    async with httpx2.AsyncClient(base_url=giosg.control_url, trust_env=False, verify=NO_TLS) as client:
         assert (await client.post(f"/chats/{chat_id}/say", json={"text": "Late"})).status_code == 409
 
 

@@ -15,6 +15,7 @@ import pytest
 from tests.conftest import TIME_FACTOR
 from tests.integration.standins.giosg.conftest import Endpoint, Visitor
 from tests.standins.giosg_control import API_TOKEN, ROOM_ID, Giosg
+from tests.standins.webim_control import NO_TLS
 
 ROOT = Path(__file__).parents[4]
 END_WAIT_S = 5.0
@@ -41,7 +42,7 @@ def test_it_prints_its_ports_and_ends_on_a_signal_though_somebody_listens(
     process: subprocess.Popen[bytes], number: int
 ) -> None:
     control = f"http://127.0.0.1:{ports_of(process)['control_port']}"
-    with httpx2.stream("GET", f"{control}/changes", trust_env=False) as changes:
+    with httpx2.stream("GET", f"{control}/changes", trust_env=False, verify=NO_TLS) as changes:
         assert next(changes.iter_lines()).startswith("data: ")
         process.send_signal(number)
         assert process.wait(END_WAIT_S * TIME_FACTOR) == 0
@@ -89,7 +90,9 @@ async def test_the_records_hold_what_was_called(giosg: Giosg, visitor: Visitor) 
 async def test_a_console_hears_at_once_that_something_happened(giosg: Giosg, visitor: Visitor) -> None:
     chat_id = await visitor.arrive()
     async with (
-        httpx2.AsyncClient(base_url=giosg.control_url, trust_env=False, timeout=READ_WAIT_S * TIME_FACTOR) as client,
+        httpx2.AsyncClient(
+            base_url=giosg.control_url, trust_env=False, verify=NO_TLS, timeout=READ_WAIT_S * TIME_FACTOR
+        ) as client,
         client.stream("GET", "/changes") as changes,
     ):
         assert changes.headers["content-type"].startswith("text/event-stream")
@@ -102,7 +105,9 @@ async def test_a_console_hears_at_once_that_something_happened(giosg: Giosg, vis
 
 
 async def test_the_console_page_and_its_files_are_served(giosg: Giosg) -> None:
-    async with httpx2.AsyncClient(base_url=giosg.control_url, trust_env=False, follow_redirects=True) as client:
+    async with httpx2.AsyncClient(
+        base_url=giosg.control_url, trust_env=False, verify=NO_TLS, follow_redirects=True
+    ) as client:
         page = await client.get("/")
         assert (page.status_code, page.headers["content-type"]) == (200, "text/html; charset=utf-8")
         for name in ("console.js", "console.css"):
@@ -122,7 +127,7 @@ async def test_the_console_page_and_its_files_are_served(giosg: Giosg) -> None:
     ],
 )
 async def test_an_order_that_makes_no_sense_is_told_so(giosg: Giosg, path: str, body: object, status: int) -> None:
-    async with httpx2.AsyncClient(base_url=giosg.control_url, trust_env=False) as client:
+    async with httpx2.AsyncClient(base_url=giosg.control_url, trust_env=False, verify=NO_TLS) as client:
         answer = await client.post(path, json=body)
         assert (answer.status_code, "error" in answer.json()) == (status, True)
         plain = await client.post("/reset-not", content=b"{}", headers={"Content-Type": "text/plain"})
@@ -130,6 +135,6 @@ async def test_an_order_that_makes_no_sense_is_told_so(giosg: Giosg, path: str, 
 
 
 async def test_a_page_of_another_origin_cannot_order_anything(giosg: Giosg) -> None:
-    async with httpx2.AsyncClient(base_url=giosg.control_url, trust_env=False) as client:
+    async with httpx2.AsyncClient(base_url=giosg.control_url, trust_env=False, verify=NO_TLS) as client:
         answer = await client.post("/clock", content=b'{"advance_ms": 1}', headers={"Content-Type": "text/plain"})
         assert answer.status_code == 422

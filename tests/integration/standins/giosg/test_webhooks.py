@@ -43,10 +43,17 @@ async def test_a_change_is_told_with_the_id_and_what_changed(
     giosg: Giosg, visitor: Visitor, endpoint: Endpoint
 ) -> None:
     chat_id = await talk(giosg, visitor)
-    assert endpoint.of("changed")[0]["resource"] == {
-        **{"id": chat_id, "is_waiting": True, "is_pending": True, "message_count": 1, "visitor_message_count": 1},
-        **{"has_messages": True, "has_visitor_messages": True, "legacy_conversation_state": "waiting"},
-        **{key: endpoint.of("changed")[0]["resource"][key] for key in ("updated_at", "waiting_started_at")},
+    told = endpoint.of("changed")[0]["resource"]
+    assert told == {
+        "id": chat_id,
+        "is_waiting": True,
+        "is_pending": True,
+        "message_count": 1,
+        "visitor_message_count": 1,
+        "has_messages": True,
+        "has_visitor_messages": True,
+        "legacy_conversation_state": "waiting",
+        **{key: told[key] for key in ("updated_at", "waiting_started_at")},
     }
     await giosg.end(chat_id)
     ended = endpoint.of("changed")[-1]["resource"]
@@ -250,7 +257,9 @@ async def test_a_webhook_may_be_forged(giosg: Giosg, endpoint: Endpoint, resourc
     await giosg.webhook(CHATS, "changed", "some-chat", **resource)
     forged = endpoint.received[0]
     assert {key: forged[key] for key in forged if key != "resource"} == {
-        **{"channel": CHATS, "action": "changed", "resource_id": "some-chat"},
+        "channel": CHATS,
+        "action": "changed",
+        "resource_id": "some-chat",
     }
     assert ("resource" in forged, forged.get("resource")) == ("resource" in resource, resource.get("resource"))
 
