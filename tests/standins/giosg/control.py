@@ -119,11 +119,12 @@ class Control:
 
     def end(self, chat: Chat, order: EndOrder) -> Body:
         """The agent ends the chat; its tag and the leaving come after that."""
+        member = self._member(chat, order.agent_id) if order.leave else None
         chats.end(self.world, chat, "user")
         if order.tag is not None:
             chats.tag(self.world, chat, order.tag)
-        if order.leave:
-            chats.leaves(self.world, chat, self._member(chat, order.agent_id).id)
+        if member is not None:
+            chats.leaves(self.world, chat, member.id)
         return views.whole_chat(self.world, chat)
 
     def foreign_chat(self, order: ForeignOrder) -> Body:
@@ -190,6 +191,7 @@ class Control:
     async def send(self, *, wait: bool) -> None:
         """The webhooks of what was just done."""
         events = self.world.take_events()
+        self.world.changes.note()
         if wait:
             await self.courier.deliver(events)
         else:

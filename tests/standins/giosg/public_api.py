@@ -237,7 +237,7 @@ def change_membership(call: Call) -> Reply:
             raise RefusedError(400, {"composing_status": [INVALID]})
     if takes_part:
         chats.returns(world, chat, chat.visitor_id)
-        chats.types(world, chat, chat.visitor_id, str(composing))
+        chats.types(world, chat, chat.visitor_id, str(composing or chats.IDLE))
     else:
         chats.leaves(world, chat, chat.visitor_id)
     return Reply(views.membership(world, chat, chat.members[chat.visitor_id]))

@@ -98,6 +98,30 @@ async def test_a_visitors_token_is_for_that_visitor_and_its_chats(giosg: Giosg, 
     assert (await visitor.say(mine, "Hello")).status_code == 201
 
 
+async def test_without_the_rule_a_visitor_needs_no_token(giosg: Giosg, visitor: Visitor) -> None:
+    await visitor.authenticate()
+    visitor.token = ""
+    await giosg.configure(off=["authorization"])
+    assert (await visitor.enter()).status_code == 201
+    chat_id = (await visitor.create_chat()).json()["id"]
+    assert (await visitor.say(chat_id, "Hello")).status_code == 201
+
+
+async def test_without_the_rule_bodies_may_lack_what_is_required(giosg: Giosg, visitor: Visitor) -> None:
+    await visitor.authenticate()
+    await giosg.configure(off=["fields"])
+    assert (await visitor.call("POST", f"{ROOM}/visitors", {})).status_code == 201
+    assert (await visitor.call("PUT", f"{ROOM}/visitors/{visitor.id}", {})).status_code == 200
+    chat = await visitor.call("POST", f"{ROOM}/visitors/{visitor.id}/chats", {"chat_type": "other"})
+    chat_id = chat.json()["id"]
+    body = {"type": "other", "message": "Hello"}
+    assert (await visitor.call("POST", visitor.mine(chat_id, "/messages"), body)).status_code == 201
+    path = f"/api/v5/public/visitors/{visitor.id}/chat_memberships/{chat_id}"
+    assert (await visitor.call("PUT", path, {"is_participating": True})).json()["composing_status"] == "idle"
+    variables = f"/rooms/{ROOM_ID}/visitors/{visitor.id}/variables"
+    assert (await visitor.organization("POST", variables, {"key": "mood"})).status_code == 201
+
+
 async def test_a_removed_chat_is_not_found(giosg: Giosg, visitor: Visitor) -> None:
     chat_id = await visitor.arrive()
     await giosg.remove(chat_id)
