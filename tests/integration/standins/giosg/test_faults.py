@@ -9,7 +9,7 @@ import httpx2
 import pytest
 
 from tests.integration.standins.giosg.conftest import ROOM, Visitor
-from tests.standins.giosg_control import Giosg
+from tests.standins.giosg_control import ROOM_ID, Giosg
 
 
 @pytest.fixture
@@ -95,3 +95,14 @@ async def test_giosg_is_away_until_the_test_brings_it_back(giosg: Giosg, visitor
     assert len((await giosg.state())["faults"]) == 1
     await giosg.clear_faults()
     assert (await visitor.say(chat_id, "Hi")).status_code == 201
+
+
+async def test_a_room_may_be_said_to_be_online_and_refuse_the_chat(giosg: Giosg, visitor: Visitor) -> None:
+    await visitor.arrive()
+    await giosg.room("offline")
+    path = f"/rooms/{ROOM_ID}"
+    lie = {**(await visitor.organization("GET", path)).json(), "is_online": True, "is_humans_online": True}
+    await giosg.fault(method="GET", path=f"/orgs/*{path}", body=json.dumps(lie))
+    assert (await visitor.organization("GET", path)).json()["is_online"] is True
+    assert (await visitor.create_chat()).status_code == 403
+    assert (await visitor.organization("GET", path)).json()["is_online"] is False
