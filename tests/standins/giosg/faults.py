@@ -24,7 +24,8 @@ from tests.standins.webim.connections import drop
 
 
 class Fault(BaseModel):
-    """What shall go wrong; ``count`` None: until it is taken back. ``path``: a pattern with ``*``, for a part of it.
+    """What shall go wrong; ``count`` None: until it is taken back. ``path``: how the paths end that it is for, with
+    ``*`` for anything: ``/visitors`` is C2 alone, ``/rooms/*/chats`` C6, ``/messages`` C9 and C10.
 
     ``drop``: the connection breaks with nothing said. ``cut``: it breaks in the middle of the answer.
     ``truncate``: the answer comes whole, and holds half of the JSON.
@@ -60,7 +61,7 @@ class Faults:
     def take(self, method: str, path: str) -> Fault | None:
         """The first fault for such a call; it is used once more."""
         for place, fault in enumerate(self.waiting):
-            if fault.method not in ("*", method) or not fnmatch.fnmatchcase(path, f"*{fault.path}*"):
+            if fault.method not in ("*", method) or not fnmatch.fnmatchcase(path, f"*{fault.path}"):
                 continue
             if fault.skip:
                 self.waiting[place] = fault.model_copy(update={"skip": fault.skip - 1})

@@ -37,6 +37,24 @@ async def test_a_fault_is_for_one_method_and_one_pattern_and_may_come_later(
     assert [(await visitor.call("GET", path)).status_code for _ in range(3)] == [200, 500, 200]
 
 
+@pytest.mark.parametrize(
+    ("path", "failed"),
+    [("/auth", "auth"), ("/visitors", "visitors"), ("/rooms/*/chats", "chats"), ("/messages", "messages")],
+)
+async def test_a_fault_hits_the_call_whose_path_ends_so_and_no_other(
+    giosg: Giosg, visitor: Visitor, chat_id: str, path: str, failed: str
+) -> None:
+    await giosg.fault(method="POST", path=path, status=500, count=None)
+    kept = visitor.secret
+    answers = {
+        "auth": await visitor.authenticate(kept),
+        "visitors": await visitor.enter(),
+        "chats": await visitor.create_chat(),
+        "messages": await visitor.say(chat_id, "Hi"),
+    }
+    assert [name for name, answer in answers.items() if answer.status_code == 500] == [failed]
+
+
 async def test_a_fault_has_its_own_body_and_headers(giosg: Giosg, visitor: Visitor, chat_id: str) -> None:
     await giosg.fault(path="/messages", status=429, headers={"Retry-After": "2"}, body='{"detail": "slow down"}')
     answer = await visitor.say(chat_id, "Hi")
