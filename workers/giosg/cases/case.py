@@ -1,0 +1,125 @@
+"""Pure: what is remembered of one conversation while the desk has it, a *case*.
+
+Source: specs/giosg.md sections 5 and 6.1.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from broker.domain.events import UUID, Label, StubName, Text
+from broker.domain.wire import Wire
+
+Stage = Literal[
+    "none", "starting", "held", "open_silent", "waiting", "active", "unattended", "ended", "removed", "broken"
+]
+"""The states of specs/giosg.md section 5."""
+EndReason = Literal["ended_by_giosg", "ended_by_visitor", "removed", "identity_lost", "left", "released"]
+
+OPEN: frozenset[Stage] = frozenset(("open_silent", "waiting", "active", "unattended"))
+"""There is a chat that messages may go to."""
+PAST_CHATS_MAX = 20
+SENT_MAX = 200
+SEEN_MAX = 500
+ECHOES_MAX = 50
+TOLD_MAX = 50
+
+Id = Label
+"""An id of giosg's, checked before it came here: ``[A-Za-z0-9_-]{1,128}``."""
+
+
+class Starting(Wire):
+    """An opening that is under way. ``cause``: the run that began it; ``asked``: C6 may have been sent."""
+
+    cause: int
+    since_ms: int
+    asked: bool = False
+
+
+class Sending(Wire):
+    """A part of a text that may have been sent: of the run with that sequence, from 0, first tried then."""
+
+    cause: int
+    part: int
+    since_ms: int
+
+
+class PastChat(Wire):
+    """A chat that the case had before."""
+
+    id: Id
+    opened_at_ms: int
+    ended_at_ms: int
+    reason: EndReason
+
+
+class Chat(Wire):
+    """The giosg chat that the case has now, or had last.
+
+    ``created_at``, ``updated_at``, ``last_message_at`` are giosg's own moments, ISO 8601, and its clock's.
+    ``message_count`` is giosg's, as far as all of them were looked at. ``last_user_message_at_ms`` and the other
+    ``_ms`` are our clock's.
+    """
+
+    id: Id
+    opened_at_ms: int
+    created_at: str | None = None
+    updated_at: str | None = None
+    last_message_at: str | None = None
+    message_count: int | None = None
+    waiting_since_ms: int | None = None
+    visitor_wrote: bool = False
+    answered: bool = False
+
+
+class Case(Wire):
+    """Value in bucket CHATS_giosg, key ``case.<session>``: one conversation at one giosg connection.
+
+    ``conversation``: the prefix of its subjects. ``visitor_key``: what its visitor is known by, see identities.py.
+    ``giver``: the stub that had the conversation before the desk, None where a profile led here, and for how many
+    hours. ``epoch`` and ``link_until_ms``: the desk's own link. ``done``: the sequence, in DELIVERIES, of the last run
+    that was carried out. ``sent``: which of giosg's messages an event of the visitor's became, by the event's
+    sequence in the log. ``echoes``: visitor messages that giosg told of and that no send is known to have made.
+    ``seen``: messages that need not be looked at again: delivered, or none to deliver. ``texts``: hashes of delivered
+    texts by message, to know an edited one. ``told``: notices that the visitor has had. ``closing_since_ms``: the
+    visitor, or the link's end, closes the chat. ``buffered_since_ms``: since when a text waits for the room to open.
+    """
+
+    org: UUID
+    connection: Label
+    conversation: Label | Text
+    session: UUID
+    visitor_key: Label
+    stage: Stage = "none"
+    giver: StubName | None = None
+    giver_hours: float | None = None
+    epoch: int = 0
+    link_until_ms: int = 0
+    chat: Chat | None = None
+    past: list[PastChat] = Field(default_factory=list)
+    starting: Starting | None = None
+    sending: Sending | None = None
+    done: int = 0
+    sent: dict[str, list[Id]] = Field(default_factory=dict)
+    echoes: list[Id] = Field(default_factory=list)
+    seen: list[Id] = Field(default_factory=list)
+    texts: dict[str, str] = Field(default_factory=dict)
+    told: list[Label] = Field(default_factory=list)
+    held_since_ms: int | None = None
+    closing_since_ms: int | None = None
+    ended_at_ms: int | None = None
+    end_reason: EndReason | None = None
+    last_at_ms: int = 0
+    """When the visitor was last heard of, our clock."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is a chat that messages may go to."""
+        return self.stage in OPEN
+
+
+def chat_ids(case: Case) -> frozenset[str]:
+    """Every chat that the case has or had."""
+    return frozenset((*(past.id for past in case.past), *(() if case.chat is None else (case.chat.id,))))

@@ -1,0 +1,1 @@
+"""Which rooms of giosg there are, and how to reach them."""

@@ -1,0 +1,1 @@
+"""From giosg to the visitor: webhooks, and what they mean."""

@@ -1,0 +1,1 @@
+"""From the visitor to giosg: opening chats, sending, closing."""

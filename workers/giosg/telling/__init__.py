@@ -1,0 +1,1 @@
+"""What the desk says on the bus."""

@@ -1,0 +1,1 @@
+"""What is looked at by the clock: reconciliation, presence, health."""
