@@ -76,6 +76,19 @@ class ServiceBus:
             self._headers(message_id, sender),
         )
 
+    async def link(
+        self, conversation: Conversation, stub: Stub, *, hours: float, sender: Stub, message_id: str
+    ) -> asyncio.Future[Any]:
+        """Publish the task ``manage_stubsession``: a stub is to have the conversation for so long."""
+        channel = conversation.path.channel
+        task: Body = {"operation": "set", "sessionuuid": conversation.session, "stubref": str(stub)}
+        task["set_new_with_timeout_hours"] = float(hours)
+        return await self._publisher.submit(
+            conversation.subject(Kind.SET),
+            encode({"params": {"platform": channel, channel: task}}),
+            self._headers(message_id, sender),
+        )
+
     async def deliver(
         self, stub: Stub, action: ActionName, run: Body, *, conversation: Conversation | None, message_id: str
     ) -> asyncio.Future[Any]:

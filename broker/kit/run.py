@@ -22,6 +22,7 @@ from broker.domain.ids import (
     effective_chat_name,
     session_id,
 )
+from broker.domain.incoming import read_visit
 from broker.domain.registrations import Mechanism
 from broker.domain.subjects import ChatPath, Conversation
 from broker.domain.wire import Body, dump, validate
@@ -81,6 +82,13 @@ class Run:
             return self.conversation.session
         raise NoConversationError(str(self.stub))
 
+    @property
+    def visitor_text(self) -> str:
+        """What the visitor wrote, whether a link or a registration led here; "" if that was nothing."""
+        if self.conversation is None or "heimdall" not in self.data:
+            return self.message
+        return read_visit(self.conversation.path.channel, self.data).content.text
+
     async def ensure_chat(self, name: str, *, title: str | None = None) -> str:
         """Make a webchat on the stub's branch unless it is there; the prefix of its subjects, to register on.
 
@@ -131,6 +139,19 @@ class Run:
         await self._elders_stored()
         self._acks.append(
             await self._bus.notify(conversation, members, stubsession, sender=self.stub, message_id=self._next_id())
+        )
+
+    async def hand_over(self, stub: str, *, hours: float = TIMEOUT_HOURS_DEFAULT) -> None:
+        """Let another stub of the org have the conversation from here on, such as a desk: ``giosg.support``.
+
+        A desk gives it back to the stub that had it, and says so to its ``_update_from_<desk>``.
+        """
+        conversation = await self._conversation(None)
+        await self._elders_stored()
+        self._acks.append(
+            await self._bus.link(
+                conversation, Stub.parse(stub), hours=hours, sender=self.stub, message_id=self._next_id()
+            )
         )
 
     async def create_stub(self, context: str = "default", *, data: Body | None = None, message: str = "") -> Stub:

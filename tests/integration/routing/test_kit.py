@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from nats.aio.msg import Msg
 
-from broker import Run, Service
+from broker import Run, Service, text
 from broker.codec import decode
 from broker.domain.subjects import Conversation, Kind
 from broker.runtime.embedded import EmbeddedServer
@@ -167,3 +167,82 @@ async def test_check_27_a_stub_that_closes_loses_its_links_its_registrations_and
 
 async def _cancelled(chat: Chat, conversation: Conversation) -> bool:
     return bool(await chat.facts(conversation, Kind.CANCELLED))
+
+
+async def test_a_stub_that_hands_over_is_followed_by_the_other_one(server: EmbeddedServer, chat: Chat) -> None:
+    service = Service("shop")
+
+    @service.action("_update_from_webchat")
+    async def update(run: Run) -> None:
+        await run.notify(text("one moment"))
+        await run.hand_over("desk.support", hours=2)
+
+    async with serving(service, server.url, chat.org) as served:
+        stub = await served.stub("one")
+        conversation = chat.conversation()
+        await chat.link_after_open(conversation, str(stub))
+        await chat.say(conversation, "human, please")
+
+        async def handed_over() -> bool:
+            return len(await chat.facts(conversation, Kind.LINKED)) == 2
+
+        await poll(handed_over)
+        await chat.say(conversation, "anybody?")
+        await poll(lambda: _runs(chat, "desk", 1))
+        assert await served.dead() == []
+    fact = (await chat.facts(conversation, Kind.LINKED))[1]
+    assert (fact["stub"], fact["replaces"], fact["timeout_hours"]) == ("desk.support", str(stub), 2)
+    [(desk, action, post)] = await chat.runs("desk")
+    assert (desk, action, post["message"]) == ("desk.support", "_update_from_webchat", "anybody?")
+
+
+async def test_a_hand_over_without_a_conversation_is_refused(server: EmbeddedServer, chat: Chat) -> None:
+    service = Service("shop")
+
+    @service.action("give")
+    async def give(run: Run) -> None:
+        await run.hand_over("desk.support")
+
+    async with serving(service, server.url, chat.org) as served:
+        await served.send(await served.stub("one"), "give")
+        await chat.expect_dead("no_conversation")
+
+
+async def test_what_the_visitor_wrote_is_found_by_whatever_way_it_came(server: EmbeddedServer, chat: Chat) -> None:
+    service, seen = Service("shop"), list[tuple[str, str]]()
+
+    @service.action("listen")
+    async def listen(run: Run) -> None:
+        for kind in ("initialize", "firstmessage"):
+            path = f"{chat.path.prefix}.webchatmessagetype.{kind}"
+            await run.register(path, action="begin", mechanism="cbh", message="registered")
+
+    @service.action("begin")
+    async def begin(run: Run) -> None:
+        seen.append(("begin", run.visitor_text))
+        if run.visitor_text:
+            await run.create_stub(data=run.data)
+
+    @service.action("_create")
+    async def create(run: Run) -> None:
+        seen.append(("_create", run.visitor_text))
+        await run.notify(link_hours=1)
+
+    @service.action("_update_from_webchat")
+    async def update(run: Run) -> None:
+        seen.append(("_update_from_webchat", run.visitor_text))
+
+    async with serving(service, server.url, chat.org) as served:
+        await served.send(await served.stub("one"), "listen")
+        await poll(lambda: _count(chat, 2))
+        conversation = chat.conversation()
+        await chat.open(conversation)
+        await chat.say(conversation, "first")
+        await chat.say(conversation, "second")
+        await poll(lambda: len(seen) == 4)
+        assert await served.dead() == []
+    assert seen == [("begin", ""), ("begin", "first"), ("_create", "first"), ("_update_from_webchat", "second")]
+
+
+async def _runs(chat: Chat, service: str, count: int) -> bool:
+    return len(await chat.runs(service)) == count
