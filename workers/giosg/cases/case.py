@@ -119,6 +119,11 @@ class Case(Wire):
         """Whether there is a chat that messages may go to."""
         return self.stage in OPEN
 
+    @property
+    def needs_watching(self) -> bool:
+        """Whether the clock has to look after it: a chat that is open, or one that may have been made."""
+        return self.is_open or self.starting is not None
+
 
 def chat_ids(case: Case) -> frozenset[str]:
     """Every chat that the case has or had."""

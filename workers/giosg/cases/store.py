@@ -18,7 +18,8 @@ from workers.giosg.cases.identity import Identity
 
 CASES = "CHATS_giosg"
 """The bucket: ``case.<session>``, ``chat.<organization>.<chat id>``, ``visitor.<organization>.<visitor id>``,
-``identity.<organization>.<hash of the visitor key>``."""
+``identity.<organization>.<hash of the visitor key>``, ``open.<connection>.<session>``; of the watching also
+``turn.<connection>`` and ``health.<connection>``."""
 CASE_KEPT_S = 7 * 86_400
 """As long as the log: late messages find their conversation."""
 CHAT_KEPT_S = 60 * 86_400
@@ -37,6 +38,15 @@ class Kept:
     revision: int
 
 
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A session on the list of a connection's open cases: since when, and the revision of that note."""
+
+    session: SessionId
+    since_ms: int
+    revision: int
+
+
 class CaseStore:
     """Bucket CHATS_giosg."""
 
@@ -49,11 +59,16 @@ class CaseStore:
         return Kept(None if found.value is None else _case(found.value), found.revision)
 
     async def save(self, case: Case, *, revision: int) -> int:
-        """The new revision.
+        """The new revision. Whatever is to be looked after by the clock is listed first, see ``listed``.
 
         Raises:
             ConflictError: somebody else wrote meanwhile.
         """
+        if case.needs_watching:
+            await self._list(case)
+        return await self._write(case, revision=revision)
+
+    async def _write(self, case: Case, *, revision: int) -> int:
         return await self._records.write(
             f"case.{case.session}", encode(dump(case)), revision=revision, ttl_s=CASE_KEPT_S
         )
@@ -70,10 +85,29 @@ class CaseStore:
                 return None
             if (after := change(kept.case)) is None or after == kept.case:
                 return kept.case
+            if after.needs_watching and not kept.case.needs_watching:
+                await self._list(after)
             with contextlib.suppress(ConflictError):
-                await self.save(after, revision=kept.revision)
+                await self._write(after, revision=kept.revision)
                 return after
         raise ConflictError(f"the case of session {session[:8]}")
+
+    async def listed(self, connection: str) -> list[Listed]:
+        """The cases of a connection that are open, and some that were until lately.
+
+        A case is listed before it is saved as open, and struck off by the watching alone, minutes after its end: so
+        none that is open is missing, and nobody looks through all that ever were.
+        """
+        entries = await self._records.entries(f"open.{connection}")
+        return [Listed(session_id(entry.key.rpartition(".")[2]), int(entry.value), entry.revision) for entry in entries]
+
+    async def strike_off(self, connection: str, listed: Listed) -> None:
+        """List a case no more; one that was listed again since stays."""
+        with contextlib.suppress(ConflictError):
+            await self._records.delete(f"open.{connection}.{listed.session}", revision=listed.revision)
+
+    async def _list(self, case: Case) -> None:
+        await self._records.write(f"open.{case.connection}.{case.session}", str(now_ms()).encode(), revision=None)
 
     async def sessions(self) -> list[SessionId]:
         """All sessions that have a case, the one that changed longest ago first."""
