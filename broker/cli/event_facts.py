@@ -25,6 +25,7 @@ from broker.domain.incoming import read_visit
 from broker.domain.managing import read_manage_link
 from broker.domain.phones import PhoneContent, read_phone_notification
 from broker.domain.subjects import ConversationSubject, Kind
+from broker.domain.webhooks import StoredWebhook
 from broker.domain.wire import Body, validate
 
 Headers = Mapping[str, str]
@@ -55,6 +56,12 @@ def run_facts(body: Body) -> str:
     """What a run hands to a stub: its message, else the event of its question, else the names of its data."""
     post = validate(Delivery, body, what="run").stubpost
     return post.message or run_question(post.data) or ", ".join(post.data)
+
+
+def webhook_facts(body: Body) -> str:
+    """What a call from outside was about, and how it was answered."""
+    call = validate(StoredWebhook, body, what="webhook").webhook
+    return " ".join(filter(None, (call.kind, call.action, call.resource_id, str(call.status), call.reason)))
 
 
 def dead_letter_facts(body: Body) -> str:

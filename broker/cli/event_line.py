@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from rich.text import Text
 
-from broker.cli.event_facts import conversation_facts, dead_letter_facts, run_facts
+from broker.cli.event_facts import conversation_facts, dead_letter_facts, run_facts, webhook_facts
 from broker.cli.terminal import clock_time, one_line
 from broker.codec import decode, to_json
 from broker.domain import headers as names
@@ -26,6 +26,7 @@ from broker.domain.subjects import (
     Kind,
     SignalSubject,
     TimerSubject,
+    WebhookSubject,
 )
 from broker.domain.wire import Body
 from broker.errors import BackboneError, BodyError, GrammarError
@@ -59,6 +60,7 @@ _REST: dict[type[AnySubject], tuple[str, Class]] = {
     ChannelCommandSubject: ("command", "run"),
     DueSubject: ("due", "timer"),
     DeadLetterSubject: ("dead letter", "trouble"),
+    WebhookSubject: ("webhook", "visitor"),
 }
 
 
@@ -181,12 +183,17 @@ class EventLine:
                 return f"{stub} {action}  {run_facts(body)}"
             case DeadLetterSubject():
                 return dead_letter_facts(body)
-            case TimerSubject():
-                return self.seen.headers.get(SCHEDULE_HEADER, "")
-            case DueSubject(partition=partition):
-                return f"partition {partition}"
+            case WebhookSubject(channel=channel, connection=connection):
+                return f"{channel} {connection}  {webhook_facts(body)}"
+            case TimerSubject() | DueSubject():
+                return self._timer_facts(self.subject)
             case _:
                 return to_json(body) if body else ""
+
+    def _timer_facts(self, subject: TimerSubject | DueSubject) -> str:
+        if isinstance(subject, DueSubject):
+            return f"partition {subject.partition}"
+        return self.seen.headers.get(SCHEDULE_HEADER, "")
 
     def _session_elsewhere(self) -> str | None:
         """Of a run its header tells, of a firing its timer's subject, of a dead letter its original's."""

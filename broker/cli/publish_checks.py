@@ -35,6 +35,7 @@ from broker.domain.subjects import (
     SignalSubject,
     TimerSubject,
     Verb,
+    WebhookSubject,
 )
 from broker.domain.wire import Body, Wire, validate
 from broker.errors import InvalidBodyError, NoSenderError, ReservedSubjectError, UndecodableBodyError
@@ -98,6 +99,8 @@ def refuse_reserved(text: str, subject: AnySubject) -> None:
             raise ReservedSubjectError(text, writer="a worker or the server", instead=instead)
         case DeadLetterSubject():
             raise ReservedSubjectError(text, writer="the linker", instead="see 'heimdall deadletters list'")
+        case WebhookSubject():
+            raise ReservedSubjectError(text, writer="the adapter that was called", instead="call the adapter itself")
         case _:
             return
 
@@ -119,7 +122,7 @@ def check_body(subject: AnySubject, body: Body, stub: Stub | None) -> None:
             _check_command(subject, body, sender)
         case ChannelCommandSubject():
             pass  # the adapter has the rules, and tells every mistake at once
-        case SignalSubject() | TimerSubject() | DueSubject() | DeadLetterSubject():
+        case SignalSubject() | TimerSubject() | DueSubject() | DeadLetterSubject() | WebhookSubject():
             pass
 
 

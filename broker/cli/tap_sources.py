@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from broker.domain.ids import OrgId, SessionId
 from broker.domain.patterns import Pattern
-from broker.domain.subjects import COMMANDS, DEADLETTERS, NOTIFICATIONS, ROOT, SIGNALS, STUBS, TIMERS
+from broker.domain.subjects import COMMANDS, DEADLETTERS, NOTIFICATIONS, ROOT, SIGNALS, STUBS, TIMERS, WEBHOOKS
 from broker.errors import InvalidPatternError
-from broker.transport.topology import CONVERSATIONS, DEADLETTER_STREAM, DELIVERIES, TIMER_STREAM
+from broker.transport.topology import CONVERSATIONS, DEADLETTER_STREAM, DELIVERIES, TIMER_STREAM, WEBHOOK_STREAM
 
 Tokens = tuple[str, ...]
 
@@ -17,6 +17,7 @@ STREAM_OF_AREA: dict[str, str | None] = {
     STUBS: DELIVERIES,
     TIMERS: TIMER_STREAM,
     DEADLETTERS: DEADLETTER_STREAM,
+    WEBHOOKS: WEBHOOK_STREAM,
     SIGNALS: None,
 }
 """Area by area the stream that keeps it; None: kept nowhere."""
@@ -70,7 +71,7 @@ def _limited(pattern: Tokens, area: str, narrowing: Narrowing) -> list[Tokens]:
 
 def _org_forms(area: str, org: OrgId) -> tuple[Tokens, ...]:
     """The subjects of one org in an area; a firing's subject does not name one."""
-    before = {STUBS: (), DEADLETTERS: (), TIMERS: ("*", "*")}.get(area, ("*",))
+    before = {STUBS: (), DEADLETTERS: (), WEBHOOKS: (), TIMERS: ("*", "*")}.get(area, ("*",))
     return ((*area.split("."), *before, "org", org, ">"),)
 
 

@@ -158,6 +158,22 @@ NOTES: dict[str, str] = {
     "inbound_basic_user": "If set, calls must come with HTTP Basic; with `inbound_basic_password`.",
     "inbound_basic_password": "Never shown.",
     "log_poll_interval_s": "How often the dialog with an operator is looked at, in seconds.",
+    # Webhooks.
+    "webhook": "The call, and how it was answered.",
+    "webhook.connection": "As in the subject.",
+    "webhook.kind": "What the address that was called is for, in the adapter's words.",
+    "webhook.action": "What happened there, in the caller's words.",
+    "webhook.resource_id": "What it happened to.",
+    "webhook.method": "Of the call.",
+    "webhook.path": "That was called, without its query.",
+    "webhook.request_id": "Given by us; the answer has it as `X-Request-Id`.",
+    "webhook.received_at_ms": "When the call came, Unix time in ms.",
+    "webhook.duration_ms": "How long it took us to decide.",
+    "webhook.status": "What it was answered with.",
+    "webhook.reason": "Why: a code.",
+    "webhook.size_bytes": "Of the call's body, as far as it was read.",
+    "webhook.left_out": "So many like it were only counted since the last one that was written.",
+    "content": "The body as it was verified.",
 }
 """By path, or by the end of a path where several bodies share a member."""
 

@@ -19,10 +19,12 @@ ROLES: dict[Role, str] = {
     "developer": "whoever has a shell: `heimdall tap`, `heimdall publish`, scripts",
 }
 
-Stream = Literal["CONVERSATIONS", "DELIVERIES", "TIMERS", "DEADLETTERS", "core NATS", "request and reply"]
+Stream = Literal["CONVERSATIONS", "DELIVERIES", "TIMERS", "DEADLETTERS", "WEBHOOKS", "core NATS", "request and reply"]
 """Where a subject's messages are kept; the last two are kept nowhere."""
 
-Area = Literal["visitor", "stub", "facts", "signals", "runs", "timers", "deadletters", "commands", "channels"]
+Area = Literal[
+    "visitor", "stub", "facts", "signals", "runs", "timers", "deadletters", "webhooks", "commands", "channels"
+]
 AREAS: dict[Area, tuple[str, str]] = {
     "visitor": (
         "What a visitor does",
@@ -40,6 +42,13 @@ AREAS: dict[Area, tuple[str, str]] = {
     "runs": ("Runs for a stub", "What a service reads: one message is one action to run for one of its stubs."),
     "timers": ("Timers", "Deadlines, kept and fired by the server's own scheduler. Read them; never publish one."),
     "deadletters": ("Dead letters", "Nothing is dropped: what nobody could take is kept here with the reason."),
+    "webhooks": (
+        "Webhooks",
+        (
+            "What outside systems call us with. Each call is kept with how it was answered; `heimdall webhooks log` "
+            "lists them, `show` opens one without what was written."
+        ),
+    ),
     "commands": (
         "Commands",
         'Ask by request and reply; any linker answers, with a map. A failure is `{"error": {"code", "message"}}`.',

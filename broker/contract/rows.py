@@ -7,6 +7,7 @@ from broker.contract.channel_rows import CHANNEL_ROWS
 from broker.contract.command_rows import COMMAND_ROWS
 from broker.contract.conversation_rows import CONVERSATION_ROWS
 from broker.contract.row import Row
+from broker.contract.webhook_rows import WEBHOOK_ROWS
 from broker.domain.subjects import (
     AnySubject,
     ChannelCommandSubject,
@@ -17,9 +18,10 @@ from broker.domain.subjects import (
     DueSubject,
     SignalSubject,
     TimerSubject,
+    WebhookSubject,
 )
 
-ROWS: tuple[Row, ...] = (*CONVERSATION_ROWS, *BACKBONE_ROWS, *COMMAND_ROWS, *CHANNEL_ROWS)
+ROWS: tuple[Row, ...] = (*CONVERSATION_ROWS, *BACKBONE_ROWS, *WEBHOOK_ROWS, *COMMAND_ROWS, *CHANNEL_ROWS)
 
 _NAMES: dict[type[AnySubject], str] = {
     DeliverySubject: "run",
@@ -44,4 +46,6 @@ def row_of(subject: AnySubject) -> Row:
             name = subject.verb
         case ChannelCommandSubject():
             name = f"channel.{subject.verb}"
+        case WebhookSubject():
+            name = f"webhook.{subject.outcome}"
     return _BY_NAME[name]

@@ -5,13 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from broker.contract.sections import table
-from broker.transport.topology import BUCKETS, DAY_S, PARTITIONS, SERVICE_PARTITIONS, STREAMS, StreamSpec
+from broker.transport.topology import (
+    BUCKETS,
+    DAY_S,
+    PARTITIONS,
+    SERVICE_PARTITIONS,
+    STREAMS,
+    WEBHOOK_PARTITIONS,
+    StreamSpec,
+)
+
+MINUTES_SHOWN_MAX = 120
 
 STREAM_NOTES = {
     "CONVERSATIONS": "the log: every event of every conversation",
     "DELIVERIES": "runs for stubs",
     "TIMERS": "one schedule per conversation and kind, and what has fired",
     "DEADLETTERS": "what nobody could take",
+    "WEBHOOKS": "the calls of outside systems, as they were answered",
 }
 
 BUCKET_NOTES = {
@@ -41,12 +52,12 @@ def stream_lines() -> Iterator[str]:
         ("stream", "keeps", "subjects", "kept for", "stored once within"),
         [(spec.name, STREAM_NOTES[spec.name], f"`{spec.subject}`", _age(spec), _window(spec)) for spec in STREAMS],
     )
-    partitioned = " and ".join(spec.name for spec in STREAMS if spec.partitioned is not None)
+    partitioned = ", ".join(spec.name for spec in STREAMS if spec.partitioned is not None)
     yield from (
         "",
         f"{partitioned} put `p.<partition>.` in front of the subjects they *store*",
         f"(FNV-1a over the session, {PARTITIONS} partitions unless set otherwise; or over org, service and stubref,",
-        f"{SERVICE_PARTITIONS} partitions).",
+        f"{SERVICE_PARTITIONS} partitions; or over org, channel and connection, {WEBHOOK_PARTITIONS} partitions).",
         "Whoever publishes, or subscribes live, uses the public subject and never sees that. Only a JetStream consumer",
         "of your own filters by stored subjects: write `p.*.` in front of the subject, and take `p.<partition>.` off",
         "what you get. `initialize` has no session in its subject and is stored as it is.",
@@ -69,4 +80,5 @@ def _age(spec: StreamSpec) -> str:
 
 
 def _window(spec: StreamSpec) -> str:
-    return f"{spec.duplicate_window_s // 60} min"
+    minutes = spec.duplicate_window_s // 60
+    return f"{minutes} min" if minutes < MINUTES_SHOWN_MAX else f"{minutes // 60} h"

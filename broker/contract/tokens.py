@@ -7,7 +7,16 @@ from dataclasses import dataclass
 
 from broker.contract.row import CHAT, ORG, SESSION, STUB, WEBCHAT
 from broker.domain import headers as names
-from broker.domain.ids import action_name, channel_name, chat_name, org_id, service_name, session_id, stubref
+from broker.domain.ids import (
+    action_name,
+    channel_name,
+    chat_name,
+    connection_name,
+    org_id,
+    service_name,
+    session_id,
+    stubref,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +66,13 @@ PLACEHOLDERS: tuple[Placeholder, ...] = (
     ),
     Placeholder("action", "what the stub is to run", _ACTION_RULE, "_update_from_webchat", action_name),
     Placeholder("code", "why nobody could take it", _ACTION_RULE, "unrouted", action_name),
+    Placeholder(
+        "connection",
+        "one of an org's connections to an outside system",
+        "1 to 128 letters, digits, '_' and '-', such as 'support'",
+        "support",
+        connection_name,
+    ),
     Placeholder("partition", "a share of the sessions", "a number from 0", "7"),
 )
 """The rules are those of broker/domain/ids.py, word for word: a test compares them."""

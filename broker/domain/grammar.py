@@ -14,6 +14,7 @@ from broker.domain.ids import (
     action_name,
     channel_name,
     chat_name,
+    connection_name,
     is_session_id,
     org_id,
     service_name,
@@ -25,6 +26,7 @@ from broker.domain.subjects import (
     ROOT,
     VERBS,
     VISITOR_KINDS,
+    WEBHOOK_OUTCOMES,
     AnySubject,
     ChannelCommandSubject,
     ChatPath,
@@ -37,6 +39,7 @@ from broker.domain.subjects import (
     Kind,
     SignalSubject,
     TimerSubject,
+    WebhookSubject,
 )
 from broker.errors import GrammarError, InvalidNameError, InvalidSubjectError
 
@@ -131,6 +134,7 @@ def parse_subject(subject: str) -> AnySubject:
         "timers": _timer,
         "deadletters": _dead_letter,
         "commands": _command,
+        "webhooks": _webhook,
     }
     reader = readers.get(tokens[2])
     if reader is None:
@@ -245,6 +249,17 @@ def _channel_command(tokens: list[str], org: OrgId) -> ChannelCommandSubject:
         if tokens[7] == verb:
             return ChannelCommandSubject(org, channel, verb)
     raise InvalidNameError("verb", tokens[7], expected="one of " + ", ".join(CHANNEL_VERBS))
+
+
+def _webhook(tokens: list[str]) -> WebhookSubject:
+    org = _labelled(tokens, 3, "org", org_id)
+    channel = _labelled(tokens, 5, "channel", channel_name)
+    connection = _labelled(tokens, 7, "connection", connection_name)
+    _length(tokens, 10)
+    for outcome in WEBHOOK_OUTCOMES:
+        if tokens[9] == outcome:
+            return WebhookSubject(org, channel, connection, outcome)
+    raise InvalidNameError("outcome", tokens[9], expected="one of " + ", ".join(WEBHOOK_OUTCOMES))
 
 
 def _labelled(tokens: list[str], index: int, label: str, read: Callable[[str], _Value]) -> _Value:

@@ -17,6 +17,7 @@ ServiceName = NewType("ServiceName", str)
 Stubref = NewType("Stubref", str)
 ActionName = NewType("ActionName", str)
 MessageId = NewType("MessageId", str)
+ConnectionName = NewType("ConnectionName", str)
 RegistrationId = NewType("RegistrationId", str)
 
 Branch = Literal["draft", "live"]
@@ -126,6 +127,12 @@ def stubref(text: str) -> Stubref:
     """Raise InvalidNameError unless the text can be a stub's reference."""
     rule = "1 to 128 letters, digits, '_' and '-', such as '2024-11-11-ABCD'"
     return Stubref(_matching(_STUBREF, text, "stubref", rule))
+
+
+def connection_name(text: str) -> ConnectionName:
+    """The name of an org's connection to an outside system; it may be a stubref too, as a desk's is."""
+    rule = "1 to 128 letters, digits, '_' and '-', such as 'support'"
+    return ConnectionName(_matching(_STUBREF, text, "connection name", rule))
 
 
 def action_name(text: str) -> ActionName:

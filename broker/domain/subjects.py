@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal, NamedTuple, get_args
 
-from broker.domain.ids import ActionName, ChannelName, ChatName, OrgId, SessionId, Stub, action_name
+from broker.domain.ids import ActionName, ChannelName, ChatName, ConnectionName, OrgId, SessionId, Stub, action_name
 
 ROOT = "stubber.systems"
 NOTIFICATIONS = f"{ROOT}.notifications"
@@ -19,6 +19,7 @@ STUBS = f"{ROOT}.stubs"
 TIMERS = f"{ROOT}.timers"
 DEADLETTERS = f"{ROOT}.deadletters"
 COMMANDS = f"{ROOT}.commands"
+WEBHOOKS = f"{ROOT}.webhooks"
 
 
 class Kind(StrEnum):
@@ -59,6 +60,9 @@ LINK_FACTS = frozenset((Kind.LINKED, Kind.EXPIRED, Kind.CANCELLED))
 
 Signal = Literal["typing", "presence"]
 TimerKind = Literal["link", "hold"]
+WebhookOutcome = Literal["taken", "passed", "refused"]
+"""Of a call from outside: stored to be worked on; answered as taken and left alone; answered with what is wrong."""
+WEBHOOK_OUTCOMES: tuple[WebhookOutcome, ...] = get_args(WebhookOutcome)
 Verb = Literal[
     "register",
     "deregister",
@@ -225,6 +229,18 @@ class ChannelCommandSubject:
         return f"{COMMANDS}.org.{self.org}.channel.{self.channel}.{self.verb}"
 
 
+class WebhookSubject(NamedTuple):
+    """``stubber.systems.webhooks.org.<O>.channel.<channel>.connection.<name>.<outcome>``: a call from outside."""
+
+    org: OrgId
+    channel: ChannelName
+    connection: ConnectionName
+    outcome: WebhookOutcome
+
+    def __str__(self) -> str:
+        return f"{WEBHOOKS}.org.{self.org}.channel.{self.channel}.connection.{self.connection}.{self.outcome}"
+
+
 AnySubject = (
     ConversationSubject
     | SignalSubject
@@ -234,6 +250,7 @@ AnySubject = (
     | DeadLetterSubject
     | CommandSubject
     | ChannelCommandSubject
+    | WebhookSubject
 )
 
 

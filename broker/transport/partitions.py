@@ -9,9 +9,9 @@ from broker.transport.ensure import consumers_of
 from broker.transport.leases import Holder, read_holder
 from broker.transport.publisher import Publisher
 from broker.transport.records import Records
-from broker.transport.topology import CONVERSATIONS, DELIVERIES, LEASES, TIMER_STREAM, group_of
+from broker.transport.topology import CONVERSATIONS, DELIVERIES, LEASES, TIMER_STREAM, WEBHOOK_STREAM, group_of
 
-STREAMS_SHARED_OUT = (CONVERSATIONS, TIMER_STREAM, DELIVERIES)
+STREAMS_SHARED_OUT = (CONVERSATIONS, TIMER_STREAM, DELIVERIES, WEBHOOK_STREAM)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from broker.domain.subjects import DEADLETTERS, NOTIFICATIONS, STUBS, TIMERS, DueSubject
+from broker.domain.subjects import DEADLETTERS, NOTIFICATIONS, STUBS, TIMERS, WEBHOOKS, DueSubject
 
 SECOND_NS = 1_000_000_000
 DAY_S = 86_400
@@ -15,6 +15,8 @@ ADAPTER_CONSUMERS = 4
 """Of an adapter that sends its channel's notifications: each over a group of the log's partitions."""
 SERVICE_PARTITIONS = 4
 """Of DELIVERIES, and so the consumers of one service: more would cost the server something on every message."""
+WEBHOOK_PARTITIONS = 4
+"""Of what outside systems call, and so the consumers of one adapter on it."""
 EXPIRY_PARTITIONS = 4
 """Of what has fired, and so the expiry consumers."""
 
@@ -32,6 +34,7 @@ CONVERSATIONS = "CONVERSATIONS"
 DELIVERIES = "DELIVERIES"
 TIMER_STREAM = "TIMERS"
 DEADLETTER_STREAM = "DEADLETTERS"
+WEBHOOK_STREAM = "WEBHOOKS"
 
 SESSIONS = "SESSIONS"
 STUBSESSIONS = "STUBSESSIONS"
@@ -145,6 +148,14 @@ STREAMS = (
     # No age limit: a schedule may lie years ahead. A firing carries its own time to live.
     StreamSpec(TIMER_STREAM, f"{TIMERS}.>", max_age_s=0, duplicate_window_s=120, schedules=True),
     StreamSpec(DEADLETTER_STREAM, f"{DEADLETTERS}.>", max_age_s=30 * DAY_S, duplicate_window_s=600),
+    # A system that calls again does so hours later: within the window that is one call.
+    StreamSpec(
+        WEBHOOK_STREAM,
+        f"{WEBHOOKS}.>",
+        max_age_s=7 * DAY_S,
+        duplicate_window_s=DAY_S,
+        partitioned=Partitioned(f"{WEBHOOKS}.org.*.channel.*.connection.*.>", (1, 2, 3), WEBHOOK_PARTITIONS),
+    ),
 )
 
 
@@ -199,6 +210,18 @@ def adapter_consumers(channel: str, partitions: int = PARTITIONS) -> tuple[Consu
             SLOW_ACK_PENDING_MAX,
         )
         for number in range(min(ADAPTER_CONSUMERS, partitions))
+    )
+
+
+def webhook_consumers(channel: str) -> tuple[ConsumerSpec, ...]:
+    """What an adapter reads the calls by that it has to work on, of every org: one per partition of the stream."""
+    return tuple(
+        ConsumerSpec(
+            f"{channel}-webhooks-{number}",
+            (f"p.{number}.{WEBHOOKS}.org.*.channel.{channel}.connection.*.taken",),
+            SLOW_ACK_PENDING_MAX,
+        )
+        for number in range(WEBHOOK_PARTITIONS)
     )
 
 

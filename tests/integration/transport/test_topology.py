@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 
-from broker.domain.subjects import NOTIFICATIONS, STUBS, TIMERS, partition_of
+from broker.domain.subjects import NOTIFICATIONS, STUBS, TIMERS, WEBHOOKS, partition_of
 from broker.errors import TopologyError
 from broker.runtime.embedded import EmbeddedServer, nats_server
 from broker.transport.connection import Connection, connect
@@ -21,9 +21,12 @@ from broker.transport.topology import (
     SERVICE_PARTITIONS,
     STREAMS,
     TIMER_STREAM,
+    WEBHOOK_PARTITIONS,
+    WEBHOOK_STREAM,
     ConsumerSpec,
     expiry_consumers,
     stream_of,
+    webhook_consumers,
 )
 
 SAMPLES = 60
@@ -96,6 +99,24 @@ async def test_the_partition_of_a_delivery_agrees_with_the_server(
         stored = await publisher.store(subject, b"{}")
         expected = f"p.{partition_of((org, 'demo', f'R-{number}'), SERVICE_PARTITIONS)}.{subject}"
         assert await stored_subject(connection, DELIVERIES, stored.sequence) == expected
+
+
+async def test_calls_to_work_on_reach_the_consumer_of_their_connection_and_no_others(
+    connection: Connection, publisher: Publisher, org: str
+) -> None:
+    channel = f"c{uuid4().hex[:20]}"
+    specs = webhook_consumers(channel)
+    await ensure_consumers(connection, WEBHOOK_STREAM, specs)
+    base = f"{WEBHOOKS}.org.{org}.channel.{channel}.connection.support"
+    for outcome in ("taken", "passed", "refused"):
+        stored = await publisher.store(f"{base}.{outcome}", b"{}")
+        place = partition_of((org, channel, "support"), WEBHOOK_PARTITIONS)
+        assert await stored_subject(connection, WEBHOOK_STREAM, stored.sequence) == f"p.{place}.{base}.{outcome}"
+    waiting = await consumers_of(connection, WEBHOOK_STREAM)
+    expected = [int(number == place) for number in range(WEBHOOK_PARTITIONS)]
+    assert [waiting[spec.name]["num_pending"] for spec in specs] == expected
+    for spec in specs:
+        await connection.ask(f"CONSUMER.DELETE.{WEBHOOK_STREAM}.{spec.name}")
 
 
 async def test_a_subject_without_session_is_stored_as_it_is(

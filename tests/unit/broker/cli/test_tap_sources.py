@@ -27,7 +27,7 @@ def test_stored_subjects_are_looked_for_with_and_without_their_partition() -> No
 
 @pytest.mark.parametrize("pattern", [">", "stubber.>", "stubber.systems.>", "*.systems.>"])
 def test_a_wide_pattern_reads_every_area_that_can_be_watched(pattern: str) -> None:
-    assert set(found(pattern)) == {"CONVERSATIONS", "DELIVERIES", "TIMERS", "DEADLETTERS", None}
+    assert set(found(pattern)) == {"CONVERSATIONS", "DELIVERIES", "TIMERS", "DEADLETTERS", "WEBHOOKS", None}
 
 
 def test_signals_are_subscribed_to_as_they_are() -> None:

@@ -22,6 +22,7 @@ from broker.domain.subjects import (
     CHANNEL_VERBS,
     VERBS,
     VISITOR_KINDS,
+    WEBHOOK_OUTCOMES,
     ChannelCommandSubject,
     CommandSubject,
     ConversationSubject,
@@ -31,6 +32,7 @@ from broker.domain.subjects import (
     Kind,
     SignalSubject,
     TimerSubject,
+    WebhookSubject,
 )
 from broker.domain.wire import Body, validate
 from broker.errors import InvalidSubjectError
@@ -97,6 +99,7 @@ def test_names_are_unique() -> None:
 def test_every_kind_of_event_and_every_verb_has_its_row() -> None:
     names = {row.name for row in ROWS}
     assert {str(kind) for kind in Kind} | set(VERBS) | {f"channel.{verb}" for verb in CHANNEL_VERBS} <= names
+    assert {f"webhook.{outcome}" for outcome in WEBHOOK_OUTCOMES} <= names
 
 
 @pytest.mark.parametrize(
@@ -110,6 +113,7 @@ def test_every_kind_of_event_and_every_verb_has_its_row() -> None:
         pytest.param(DeadLetterSubject(NO_ORG, "unrouted"), "dead letter", id="dead letter"),  # type: ignore[arg-type] # a name
         pytest.param(CommandSubject(NO_ORG, "links"), "links", id="command"),
         pytest.param(ChannelCommandSubject(NO_ORG, WEBCHAT, "show"), "channel.show", id="command about channels"),
+        pytest.param(WebhookSubject(NO_ORG, WEBCHAT, "support", "passed"), "webhook.passed", id="webhook"),  # type: ignore[arg-type] # a name
     ],
 )
 def test_every_type_of_subject_has_its_row(
@@ -120,7 +124,8 @@ def test_every_type_of_subject_has_its_row(
     | DueSubject
     | DeadLetterSubject
     | CommandSubject
-    | ChannelCommandSubject,
+    | ChannelCommandSubject
+    | WebhookSubject,
     name: str,
 ) -> None:
     assert row_of(subject).name == name
@@ -155,5 +160,5 @@ def test_the_example_of_a_run_is_one_that_the_kit_reads() -> None:
 
 
 def test_facts_and_timers_are_for_reading_alone() -> None:
-    reserved = [row for row in ROWS if row.area in ("facts", "timers", "deadletters")]
+    reserved = [row for row in ROWS if row.area in ("facts", "timers", "deadletters", "webhooks")]
     assert not any(row.by_hand for row in reserved)

@@ -12,10 +12,21 @@ from broker.domain.grammar import (
     parse_conversation_prefix,
     parse_subject,
 )
-from broker.domain.ids import ActionName, ChannelName, ChatName, OrgId, ServiceName, SessionId, Stub, Stubref
+from broker.domain.ids import (
+    ActionName,
+    ChannelName,
+    ChatName,
+    ConnectionName,
+    OrgId,
+    ServiceName,
+    SessionId,
+    Stub,
+    Stubref,
+)
 from broker.domain.subjects import (
     CHANNEL_VERBS,
     VERBS,
+    WEBHOOK_OUTCOMES,
     AnySubject,
     ChannelCommandSubject,
     ChatPath,
@@ -28,6 +39,7 @@ from broker.domain.subjects import (
     Kind,
     SignalSubject,
     TimerSubject,
+    WebhookSubject,
 )
 from broker.errors import InvalidSubjectError
 
@@ -35,6 +47,7 @@ O = "0f6c2f58-8f43-5a0e-9b7e-2f1b6a1d7c90"  # noqa: E741 - as the contract write
 S = "5b0c7f0e-2a41-4a55-8f7d-6c2f0e8a9d11"
 P = f"stubber.systems.notifications.webchat.org.{O}.name.draftshop"
 TAIL = f"webchat.org.{O}.name.draftshop.sessionuuid.{S}"
+W = f"stubber.systems.webhooks.org.{O}.channel.giosg"
 PATH = ChatPath(ChannelName("webchat"), OrgId(O), ChatName("draftshop"))
 CONVERSATION = PATH.conversation(SessionId(S))
 
@@ -82,6 +95,13 @@ built: st.SearchStrategy[tuple[str, AnySubject]] = st.one_of(
         uuids.map(OrgId),
         st.from_regex(r"[a-z][a-z0-9]{0,31}", fullmatch=True).map(ChannelName),
         st.sampled_from(CHANNEL_VERBS),
+    ).map(lambda subject: (str(subject), subject)),
+    st.builds(
+        WebhookSubject,
+        uuids.map(OrgId),
+        st.from_regex(r"[a-z][a-z0-9]{0,31}", fullmatch=True).map(ChannelName),
+        st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}", fullmatch=True).map(ConnectionName),
+        st.sampled_from(WEBHOOK_OUTCOMES),
     ).map(lambda subject: (str(subject), subject)),
 )
 """A subject as a builder writes it, with what it was built from."""
@@ -188,6 +208,9 @@ def test_check_08_a_doubled_session_pair_is_read_as_one() -> None:
         pytest.param(f"stubber.systems.commands.org.{O}.channel", "a value after 'channel'", id="no channel"),
         pytest.param(f"stubber.systems.commands.org.{O}.channel.webim", "8 tokens", id="no verb for the channel"),
         pytest.param(f"stubber.systems.commands.org.{O}.channel.webim.x", "one of create", id="a channel's verb"),
+        pytest.param(f"{W}.connection.>.taken", "connection name", id="a wildcard for a connection"),
+        pytest.param(f"{W}.connection.support", "10 tokens", id="a webhook without its outcome"),
+        pytest.param(f"{W}.connection.support.lost", "one of taken", id="an outcome that is none"),
         pytest.param(f"{P}." + "x" * SUBJECT_CHARACTERS_MAX, "longer than", id="too long to read"),
     ],
 )
