@@ -1,6 +1,7 @@
 /** The visitor's side of one session: what was said, what is still on its way, how far we have read. */
 
 import { Connection } from "./connection.js";
+import { deskEventOf } from "./desk.js";
 import { Memory } from "./memory.js";
 
 const STORED_WAIT_MS = 10_000;
@@ -156,7 +157,7 @@ export class Conversation {
       const isFresh = frame.sequence > this.#memory.seen;
       this.#advance(frame.sequence);
       if (frame.settings) this.#listener.settings(frame.settings);
-      if (frame.type) this.#show(frame);
+      if (frame.type || deskEventOf(frame.control)) this.#show(frame);
       // A page event is done once per tab: a reload shows the words again, but does not repeat the deed.
       if (frame.control && isFresh) this.#listener.control(frame.control);
     }

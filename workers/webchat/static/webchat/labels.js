@@ -15,6 +15,14 @@ export const LABELS = {
   sending: "Sending…",
   sent: "Sent",
   failed: "Not sent",
+  edited: "Edited",
+  deleted: "This message was deleted.",
+  desk: {
+    "agent.joined": (name) => `${name} has joined.`,
+    "agent.left": (name) => `${name} has left.`,
+    "session.waiting": () => "Waiting for an agent.",
+    "session.ended": () => "The conversation with the agent has ended.",
+  },
   refused: {
     too_many: "Too many chats are open. Please try again later.",
     other: "This chat is not available at the moment.",

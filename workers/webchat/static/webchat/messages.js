@@ -1,5 +1,6 @@
 /** The log of a chat window: bubbles in order, their states, and staying at the end while the visitor is there. */
 
+import { changeBubble, deskEventOf, isOfMessage, lineOf } from "./desk.js";
 import { icon, make } from "./elements.js";
 import { LABELS } from "./labels.js";
 
@@ -20,10 +21,13 @@ function timeText(atMs) {
   return (isToday ? timeOnly : dayAndTime).format(moment);
 }
 
-/** The next message after a bubble, notes passed over; null at the end. */
-function followerOf(bubble) {
-  let next = bubble.nextElementSibling;
-  while (next && !next.matches(".message")) next = next.nextElementSibling;
+/** What has a place in the log of the conversation: messages, and lines of a desk. */
+const PLACED = "[data-sequence]";
+
+/** The next message or line after one, notes passed over; null at the end. */
+function followerOf(placed) {
+  let next = placed.nextElementSibling;
+  while (next && !next.matches(PLACED)) next = next.nextElementSibling;
   return next;
 }
 
@@ -35,6 +39,7 @@ export class Messages {
   #typingTimer = 0;
   #isAwaiting = false; // Our last word is the last one said.
   #byId = new Map();
+  #byDeskId = new Map(); // An agent may change what they wrote; their system has ids of its own.
 
   constructor() {
     this.#typing = make("div", { class: "typing", "aria-hidden": "true", "data-testid": "typing", hidden: true },
@@ -55,16 +60,23 @@ export class Messages {
     this.#log.setAttribute("aria-busy", String(isReplaying));
   }
 
+  /** Whether it is a message of its own: not news of a desk, nor a change of an earlier one. */
   add(message) {
-    const wasAtEnd = this.#isAtEnd();
+    const event = deskEventOf(message.control);
+    if (event && this.#change(event, message)) return false;
+    const isMessage = !event || (isOfMessage(event) && Boolean(message.type));
     const own = message.direction === "from_visitor";
-    const bubble = this.#bubble(message, own);
-    this.#byId.set(message.id, bubble);
-    this.#place(bubble);
+    const shown = isMessage ? this.#bubble(message, own) : this.#line(event, message);
+    if (!shown) return false;
+    const wasAtEnd = this.#isAtEnd();
+    this.#byId.set(message.id, shown);
+    if (isMessage && event?.id) this.#byDeskId.set(event.id, shown);
+    this.#place(shown);
     this.#isAwaiting = own && message.state === "sending";
     if (!this.#isAwaiting) this.hideTyping();
     if (wasAtEnd || message.state === "sending") this.scrollToEnd();
     else this.#latest.hidden = false;
+    return isMessage;
   }
 
   note(text) {
@@ -74,7 +86,7 @@ export class Messages {
 
   /** Another session follows: what is shown stays above it, for its sequences may be of another log. */
   beginAnew(text) {
-    for (const bubble of this.#log.querySelectorAll(".message:not([data-state=sending])")) bubble.dataset.sequence = 0;
+    for (const bubble of this.#log.querySelectorAll(`${PLACED}:not([data-state=sending])`)) bubble.dataset.sequence = 0;
     this.note(text);
   }
 
@@ -123,6 +135,26 @@ export class Messages {
     this.#typing.hidden = false;
   }
 
+  /** False where nothing of it is shown here, so that there is nothing to change. */
+  #change(event, message) {
+    const bubble = this.#byDeskId.get(event.id);
+    if (!bubble || event.type === "agent.message" || !isOfMessage(event)) return false;
+    changeBubble(bubble, event, message.html);
+    return true;
+  }
+
+  /** Somebody came, went, or is waited for: the desk's own sentence, else ours; null where there is nothing to say. */
+  #line(event, message) {
+    const words = lineOf(event);
+    if (!message.html && !words) return null;
+    const line = make("p", {
+      class: "note event", "data-testid": "event", "data-type": event.type, "data-sequence": message.sequence,
+    });
+    if (message.html) line.innerHTML = message.html;
+    else line.textContent = words;
+    return line;
+  }
+
   #bubble(message, own) {
     const body = make("div", { class: `body body-${message.type ?? "text"}` });
     // What the server sends as html is safe: it went through an allow-list there. Our own words stay text.
@@ -145,7 +177,7 @@ export class Messages {
   #place(bubble) {
     const sequence = Number(bubble.dataset.sequence);
     let after = null;
-    for (const other of this.#messagesBackwards(this.#typing.previousElementSibling)) {
+    for (const other of this.#placedBackwards(this.#typing.previousElementSibling)) {
       if (other === bubble) continue;
       if (Number(other.dataset.sequence) <= sequence) break;
       after = other;
@@ -153,11 +185,11 @@ export class Messages {
     if (bubble.isConnected && followerOf(bubble) === after) return;
     const left = followerOf(bubble);
     this.#log.insertBefore(bubble, after ?? this.#typing);
-    for (const touched of [left, bubble, after]) if (touched) this.#group(touched);
+    for (const touched of [left, bubble, after]) if (touched?.matches(".message")) this.#group(touched);
   }
 
-  *#messagesBackwards(from) {
-    for (let item = from; item; item = item.previousElementSibling) if (item.matches(".message")) yield item;
+  *#placedBackwards(from) {
+    for (let item = from; item; item = item.previousElementSibling) if (item.matches(PLACED)) yield item;
   }
 
   /** One name for a run of messages: bubbles of one author within a few minutes belong together. */

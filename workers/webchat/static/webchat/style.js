@@ -121,6 +121,7 @@ h2 { overflow: hidden; font-size: 16px; font-weight: 650; line-height: 1.3; text
   margin: auto 0; padding: 14px 16px; border: 1px solid var(--danger); border-radius: 14px; color: var(--danger);
   font-size: 14px; overflow-wrap: anywhere;
 }
+.message[data-state="deleted"] .body { background: none; outline: 1px solid var(--line); color: var(--muted); }
 .note { margin: 18px auto 4px; padding: 0 16px; color: var(--muted); font-size: 13px; text-align: center; }
 
 .body > :first-child { margin-top: 0; }

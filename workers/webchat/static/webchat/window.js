@@ -83,8 +83,8 @@ export class ChatWindow {
   }
 
   addMessage(message) {
-    this.messages.add(message);
-    if (!this.isOpen && message.direction === "to_visitor") this.#setUnread(this.#unread + 1);
+    const isMessage = this.messages.add(message);
+    if (!this.isOpen && isMessage && message.direction === "to_visitor") this.#setUnread(this.#unread + 1);
   }
 
   /** Settings from the stub, by type; what this client does not have yet is left alone. */
