@@ -5,9 +5,9 @@ Source: specs/giosg.md sections 5 and 6.1.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from broker.domain.events import UUID, Label, StubName, Text
 from broker.domain.wire import Wire
@@ -23,11 +23,12 @@ OPEN: frozenset[Stage] = frozenset(("open_silent", "waiting", "active", "unatten
 PAST_CHATS_MAX = 20
 SENT_MAX = 200
 SEEN_MAX = 500
+TEXTS_MAX = 200
 ECHOES_MAX = 50
 TOLD_MAX = 50
 
-Id = Label
-"""An id of giosg's, checked before it came here: ``[A-Za-z0-9_-]{1,128}``."""
+Id = Annotated[str, StringConstraints(min_length=1, max_length=300)]
+"""An id of giosg's, checked before it came here: ``[A-Za-z0-9_-]{1,256}``, perhaps with a mark of ours before it."""
 
 
 class Starting(Wire):
@@ -59,8 +60,10 @@ class Chat(Wire):
     """The giosg chat that the case has now, or had last.
 
     ``created_at``, ``updated_at``, ``last_message_at`` are giosg's own moments, ISO 8601, and its clock's.
-    ``message_count`` is giosg's, as far as all of them were looked at. ``last_user_message_at_ms`` and the other
-    ``_ms`` are our clock's.
+    ``last_message_at``: of the last message that is known to be one of our sends. ``message_count`` is giosg's, as far
+    as all of them were looked at. The ``_ms`` are our clock's. ``turns`` counts the changes of the case's stage while
+    it has the chat, so that each is told once. ``heard_until``: what is not younger, and not in ``seen`` any more,
+    was seen before; ``heard_half`` becomes it when ``seen`` is full the next time, ``heard_last`` then becomes that.
     """
 
     id: Id
@@ -72,6 +75,10 @@ class Chat(Wire):
     waiting_since_ms: int | None = None
     visitor_wrote: bool = False
     answered: bool = False
+    turns: int = 0
+    heard_until: str | None = None
+    heard_half: str | None = None
+    heard_last: str | None = None
 
 
 class Case(Wire):
