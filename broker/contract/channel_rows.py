@@ -18,11 +18,13 @@ from broker.domain.channel_forms import (
     DeployReply,
     ListChannels,
 )
+from broker.domain.desks import AskAvailability, AvailabilityReply
 from broker.domain.ids import ChannelName, OrgId
 from broker.domain.subjects import ChannelCommandSubject, ChannelVerb
 from broker.domain.wire import Body, Wire
 
 WEBIM = ChannelName("webim")
+GIOSG = ChannelName("giosg")
 _CHANNEL_ID = "ch4k2v9x0qm7ta"
 _DEPLOYMENT_ID = "dp81c0a2f39b5e"
 _COMMIT = "3f786850e387550fdab836ed7e6dc881de23001b"
@@ -84,6 +86,7 @@ class _Asks:
     reply_model: type[Wire]
     reply: Body = field(hash=False)
     remarks: tuple[str, ...] = ()
+    channel: ChannelName = WEBIM
 
 
 _ASKS = (
@@ -174,6 +177,19 @@ _ASKS = (
         {"id": _CHANNEL_ID, "removed": True},
         remarks=("One that was half done, since a process was killed, is finished by asking again.",),
     ),
+    _Asks(
+        "availability",
+        "Whether agents of a desk are there: a conversation that is handed over now finds somebody.",
+        AskAvailability,
+        {"connection": "support"},
+        AvailabilityReply,
+        {"available": True, "humans": True, "checked_at": "2025-01-01T10:00:00.000Z"},
+        remarks=(
+            "Answered by desks, such as giosg; the connection is the stubref of the desk's stub: `giosg.support`.",
+            "Asked of the outside system once within some seconds, whoever asks how often.",
+        ),
+        channel=GIOSG,
+    ),
 )
 
 
@@ -182,7 +198,7 @@ def _row(asks: _Asks) -> Row:
         name=f"channel.{asks.verb}",
         area="channels",
         template=str(ChannelCommandSubject(OrgId("<org>"), ChannelName("<channel>"), asks.verb)),
-        sample=str(ChannelCommandSubject(ORG, WEBIM, asks.verb)),
+        sample=str(ChannelCommandSubject(ORG, asks.channel, asks.verb)),
         publishers=("service", "developer"),
         consumers=("adapter",),
         stream="request and reply",

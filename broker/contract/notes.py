@@ -139,6 +139,10 @@ NOTES: dict[str, str] = {
     "opening_message": "Shown before anybody wrote; it sets no link.",
     # Commands about channels.
     "id": "Minted by us: of a channel `ch…`, of a deployment `dp…`.",
+    "connection": "Of a desk: which of its connections.",
+    "available": "Whether a conversation can begin now; null: the outside system did not say.",
+    "humans": "The same without bots; null: not known.",
+    "checked_at": "When the outside system said so: ISO 8601, UTC.",
     "changes": "Fields of the form, as of `channel.create`.",
     "deployment_id": "The deployment; of a channel, the newest.",
     "access_token": "Opens the endpoint. Given by us: empty at first, and never changed.",

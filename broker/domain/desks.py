@@ -43,6 +43,20 @@ class DeskAgent(Wire):
     avatar_url: Text | None = None
 
 
+class AskAvailability(Wire):
+    """Verb ``availability``: of which of the desk's connections."""
+
+    connection: Label
+
+
+class AvailabilityReply(Wire):
+    """Reply of ``availability``. ``available`` null: the desk's system did not say, which is not a no."""
+
+    available: bool | None
+    humans: bool | None
+    checked_at: Label
+
+
 class DeskEvent(Wire):
     """``<channel>_control_event`` of a desk's notification.
 

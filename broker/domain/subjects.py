@@ -79,9 +79,14 @@ Verb = Literal[
     "profiles",
 ]
 VERBS: tuple[Verb, ...] = get_args(Verb)
-ChannelVerb = Literal["create", "list", "show", "change", "deploy", "deployment", "deployments", "remove"]
+ManagingVerb = Literal["create", "list", "show", "change", "deploy", "deployment", "deployments", "remove"]
 """What is asked of an adapter about the channels of an org: its ways to the outside, with settings of their own."""
-CHANNEL_VERBS: tuple[ChannelVerb, ...] = get_args(ChannelVerb)
+DeskVerb = Literal["availability"]
+"""What is asked of a desk's adapter: about its agents."""
+ChannelVerb = ManagingVerb | DeskVerb
+MANAGING_VERBS: tuple[ManagingVerb, ...] = get_args(ManagingVerb)
+DESK_VERBS: tuple[DeskVerb, ...] = get_args(DeskVerb)
+CHANNEL_VERBS: tuple[ChannelVerb, ...] = (*MANAGING_VERBS, *DESK_VERBS)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from broker.errors.administration import (
     InvalidChannelError,
     TooManyChannelsError,
     UnknownChannelError,
+    UnknownConnectionError,
     UnknownDeploymentError,
     UnsupportedMediaTypeError,
 )
@@ -212,6 +213,7 @@ __all__ = [
     "UnencodableBodyError",
     "UnknownChannelError",
     "UnknownChatError",
+    "UnknownConnectionError",
     "UnknownDeploymentError",
     "UnknownRefError",
     "UnknownSessionError",

@@ -30,6 +30,17 @@ class UnknownChannelError(BackboneError):
         )
 
 
+class UnknownConnectionError(BackboneError):
+    """The org has no connection of that name at that desk."""
+
+    code = "unknown_connection"
+
+    def __init__(self, name: str, *, org: str, desk: str) -> None:
+        super().__init__(
+            f"org {org} has no {desk} connection {shorten(name)!r}: look into the file that lists the connections"
+        )
+
+
 class UnknownDeploymentError(BackboneError):
     """The channel has no deployment of that id."""
 

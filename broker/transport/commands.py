@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from nats.errors import Error as NatsError
@@ -14,7 +14,14 @@ from nats.micro.service import EndpointConfig, ServiceConfig
 from broker.codec import decode
 from broker.domain.grammar import parse_subject
 from broker.domain.ids import ChannelName
-from broker.domain.subjects import CHANNEL_VERBS, COMMANDS, VERBS, ChannelCommandSubject, CommandSubject
+from broker.domain.subjects import (
+    COMMANDS,
+    MANAGING_VERBS,
+    VERBS,
+    ChannelCommandSubject,
+    ChannelVerb,
+    CommandSubject,
+)
 from broker.domain.wire import Body
 from broker.errors import BusError, CommandRefusedError, NoStreamError, NoWorkerError
 from broker.transport.connection import REQUEST_WAIT_S, Connection
@@ -23,9 +30,9 @@ LINKER_VERBS: Mapping[str, str] = {verb: f"{COMMANDS}.org.*.{verb}" for verb in 
 """What a linker answers: the name of each endpoint, and the subjects that reach it."""
 
 
-def channel_verbs(channel: ChannelName) -> Mapping[str, str]:
-    """What the adapter of a channel answers, in the same form."""
-    return {verb: f"{COMMANDS}.org.*.channel.{channel}.{verb}" for verb in CHANNEL_VERBS}
+def channel_verbs(channel: ChannelName, verbs: Sequence[ChannelVerb] = MANAGING_VERBS) -> Mapping[str, str]:
+    """What the adapter of a channel answers, in the same form; who answers other verbs than the usual names them."""
+    return {verb: f"{COMMANDS}.org.*.channel.{channel}.{verb}" for verb in verbs}
 
 
 @dataclass(frozen=True, slots=True)

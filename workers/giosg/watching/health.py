@@ -124,7 +124,7 @@ class Health:
             {
                 "code": reason.code,
                 "status": STATUS_OF[reason.code],
-                "since": _moment(reason.since_ms),
+                "since": moment(reason.since_ms),
                 "detail": reason.detail,
                 "advice": ADVICE[reason.code],
             }
@@ -133,7 +133,7 @@ class Health:
         return {
             "status": standing.status,
             "reasons": reasons,
-            "last_webhook": _moment(standing.webhook_at_ms) if standing.webhook_at_ms else None,
+            "last_webhook": moment(standing.webhook_at_ms) if standing.webhook_at_ms else None,
             "expected_webhooks": expected_webhooks(connection),
         }
 
@@ -230,5 +230,6 @@ def _standing(value: bytes) -> Standing:
     return validate(Standing, decode(value), what="giosg health")
 
 
-def _moment(at_ms: int) -> str:
-    return datetime.fromtimestamp(at_ms / 1_000, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+def moment(at_ms: int) -> str:
+    """ISO 8601, UTC, with milliseconds."""
+    return datetime.fromtimestamp(at_ms / 1_000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
