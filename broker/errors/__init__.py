@@ -84,6 +84,12 @@ from broker.errors.deployments import (
     UnknownRefError,
     VersionNotReadyError,
 )
+from broker.errors.desks import (
+    AnswerIncompleteError,
+    IdentityLostError,
+    RoomUnknownError,
+    VisitorTokenRefusedError,
+)
 from broker.errors.grammar import (
     GrammarError,
     InvalidNameError,
@@ -128,6 +134,7 @@ __all__ = [
     "ActionMissingError",
     "AddressRefusedError",
     "AmbiguousCommitError",
+    "AnswerIncompleteError",
     "BackboneError",
     "BodyError",
     "BodyTooLargeError",
@@ -158,6 +165,7 @@ __all__ = [
     "EventNotFoundError",
     "ForbiddenError",
     "GrammarError",
+    "IdentityLostError",
     "InFlightError",
     "InvalidBodyError",
     "InvalidChannelError",
@@ -194,6 +202,7 @@ __all__ = [
     "RepositoryError",
     "RequestRefusedError",
     "ReservedSubjectError",
+    "RoomUnknownError",
     "RunAbandonedError",
     "RunTimedOutError",
     "ServerFailedError",
@@ -221,5 +230,6 @@ __all__ = [
     "UnknownWorkerError",
     "UnsupportedMediaTypeError",
     "VersionNotReadyError",
+    "VisitorTokenRefusedError",
     "shorten",
 ]

@@ -37,7 +37,10 @@ _NEVER_PUBLIC = tuple(map(IPv6Network, ("64:ff9b:1::/48", "fec0::/10", "::/96"))
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call. ``to`` names the outside system in errors; ``content`` is sent as JSON where there is any."""
+    """One call. ``to`` names the outside system in errors; ``content`` is sent as JSON where there is any.
+
+    ``wait_s``: for the whole of it; ``connect_wait_s``: of that, for a connection.
+    """
 
     to: str
     method: str
@@ -45,6 +48,8 @@ class Call:
     headers: Mapping[str, str] = field(default_factory=dict)
     content: bytes | None = None
     answer_bytes_max: int = ANSWER_BYTES_MAX
+    wait_s: float = CALL_WAIT_S
+    connect_wait_s: float = CONNECT_WAIT_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +94,7 @@ class OutboundHttp:
         if not self._private_addresses and urlsplit(call.url).scheme != "https":
             raise AddressRefusedError(call.to, problem="its address does not begin with https://")
         try:
-            async with asyncio.timeout(CALL_WAIT_S):
+            async with asyncio.timeout(call.wait_s):
                 return await self._exchange(call)
         except (httpcore2.ConnectError, httpcore2.ConnectTimeout, httpcore2.PoolTimeout) as error:
             raise ChannelUnreachableError(call.to, problem=f"no connection ({type(error).__name__})") from error
@@ -97,7 +102,7 @@ class OutboundHttp:
             problem = f"the call cannot be written ({type(error).__name__})"
             raise ChannelRejectedError(call.to, problem=problem) from error
         except (TimeoutError, httpcore2.TimeoutException) as error:
-            raise ChannelSilentError(call.to, problem=f"no answer within {CALL_WAIT_S:g} s") from error
+            raise ChannelSilentError(call.to, problem=f"no answer within {call.wait_s:g} s") from error
         except (httpcore2.NetworkError, httpcore2.ProtocolError) as error:
             raise ChannelSilentError(call.to, problem=f"the answer broke off ({type(error).__name__})") from error
         except _RefusedAddressError as error:
@@ -108,7 +113,8 @@ class OutboundHttp:
         if call.content is not None:
             given["Content-Type"] = "application/json"
         headers = [(name.encode(), value.encode()) for name, value in given.items()]
-        waits = {"connect": CONNECT_WAIT_S, "read": CALL_WAIT_S, "write": CALL_WAIT_S, "pool": CONNECT_WAIT_S}
+        connect_s, whole_s = call.connect_wait_s, call.wait_s
+        waits = {"connect": connect_s, "read": whole_s, "write": whole_s, "pool": connect_s}
         content = b"" if call.content is None and call.method != "GET" else call.content
         async with self._pool.stream(
             call.method, call.url, headers=headers, content=content, extensions={"timeout": waits}

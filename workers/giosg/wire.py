@@ -27,8 +27,8 @@ class Authenticated(Wire):
     """What C1 answers: who the visitor is, and a token that speaks for it so many seconds."""
 
     visitor_id: GiosgId
-    visitor_secret_id: VisitorSecret
-    access_token: AccessToken
+    visitor_secret_id: VisitorSecret = Field(repr=False)
+    access_token: AccessToken = Field(repr=False)
     expires_in: Annotated[float, Field(gt=0)]
 
 

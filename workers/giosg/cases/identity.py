@@ -20,6 +20,6 @@ class Identity(Wire):
     """
 
     visitor_id: Id
-    visitor_secret_id: str
+    visitor_secret_id: str = Field(repr=False)
     lost: list[Id] = Field(default_factory=list)
     variables: dict[Label, str] = Field(default_factory=dict)

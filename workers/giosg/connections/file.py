@@ -1,0 +1,152 @@
+"""Reads the connections' file: TOML, one table per connection, secrets by reference; all problems at once.
+
+Source: specs/giosg.md section 2.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import SecretStr, ValidationError
+from pydantic_core import ErrorDetails
+
+from broker.errors import SettingsError
+from workers.giosg.connections.connection import Connections, GiosgConnection
+
+__all__ = ["Connections", "load_connections", "read_connections"]
+
+SECRETS = ("api_token", "webhook_secret", "webhook_secret_previous", "app_secret")
+FILE_BYTES_MAX = 1 << 20
+SECRET_BYTES_MAX = 16_384
+HOW = 'write { env = "NAME" } for an environment variable, or { file = "/run/secrets/name" } for a file'
+Table = dict[str, Any]
+
+
+def load_connections(path: Path | str, environment: Mapping[str, str]) -> Connections:
+    """The connections of a file, their secrets fetched.
+
+    Raises:
+        SettingsError: every problem of every connection at once, by table and key; nothing was sent anywhere.
+    """
+    try:
+        data = Path(path).read_bytes()
+    except OSError as error:
+        raise SettingsError(
+            (f"the file of giosg connections {str(path)!r} cannot be read: {error.strerror}",)
+        ) from None
+    if len(data) > FILE_BYTES_MAX:
+        raise SettingsError((f"the file of giosg connections {str(path)!r} has more than {FILE_BYTES_MAX} bytes",))
+    try:
+        whole = tomllib.loads(data.decode())
+    except ValueError as error:  # the base of TOML's errors and of UTF-8's
+        raise SettingsError((f"the file of giosg connections {str(path)!r} is no TOML: {error}",)) from None
+    return read_connections(whole, environment)
+
+
+def read_connections(whole: Table, environment: Mapping[str, str]) -> Connections:
+    """As load_connections(), of a file that was parsed."""
+    problems = [
+        f"[{name}] is no table of this file: expected [connections.<name>] or [defaults]" for name in _odd(whole)
+    ]
+    defaults, tables = whole.get("defaults", {}), whole.get("connections", {})
+    if not isinstance(defaults, dict) or not isinstance(tables, dict):
+        raise SettingsError((*problems, "expected [defaults] and [connections.<name>] to be tables"))
+    if not tables:
+        problems.append("there is no [connections.<name>] table: each is one room of giosg")
+    found: list[GiosgConnection] = []
+    for name, table in tables.items():
+        if not isinstance(table, dict):
+            problems.append(f"connections.{name}: expected a table, [connections.{name}]")
+            continue
+        connection, told = _connection(name, defaults | table, environment)
+        problems += told
+        if connection is not None:
+            found.append(connection)
+    problems += _doubled(found)
+    if problems:
+        raise SettingsError(tuple(problems))
+    return Connections(found)
+
+
+def _odd(whole: Table) -> list[str]:
+    return [name for name in whole if name not in ("connections", "defaults")]
+
+
+def _connection(name: str, table: Table, environment: Mapping[str, str]) -> tuple[GiosgConnection | None, list[str]]:
+    place = f"connections.{name}"
+    problems: list[str] = []
+    values: Table = {key: value for key, value in table.items() if key != "name"} | {"name": name}
+    if "name" in table:
+        problems.append(f"{place}.name: the table's own name is the connection's: leave it out")
+    unread: set[str] = set()
+    for key in SECRETS:
+        if key in values:
+            secret = _secret(values[key], environment)
+            if isinstance(secret, str):
+                problems.append(f"{place}.{key}: {secret}")
+                unread.add(key)
+                del values[key]
+            else:
+                values[key] = secret
+    try:
+        connection = GiosgConnection.model_validate(values)
+    except ValidationError as error:
+        told = error.errors(include_url=False, include_input=False)
+        return None, problems + [_problem(place, one) for one in told if not _is_of(one, unread)]
+    return (None if problems else connection), problems
+
+
+def _secret(given: object, environment: Mapping[str, str]) -> SecretStr | str:
+    """The secret that a reference leads to, or what is wrong with it."""
+    if isinstance(given, str):
+        return f"a secret is never written into this file: {HOW}"
+    if not isinstance(given, dict) or len(given) != 1 or not all(isinstance(one, str) for one in given.values()):
+        return f"expected one reference to a secret: {HOW}"
+    ((kind, where),) = given.items()
+    if kind == "env":
+        value = environment.get(where, "")
+        return SecretStr(value) if value.strip() else f"the environment variable {where} is not set, or is empty"
+    if kind == "file":
+        return _secret_in(Path(where))
+    return f"{kind!r} is no place for a secret: {HOW}"
+
+
+def _secret_in(path: Path) -> SecretStr | str:
+    try:
+        with path.open("rb") as file:
+            data = file.read(SECRET_BYTES_MAX + 1)
+        value = data.decode().strip()
+    except OSError as error:
+        return f"the file {str(path)!r} cannot be read: {error.strerror}"
+    except UnicodeDecodeError:
+        return f"the file {str(path)!r} holds no text"
+    if not value or len(data) > SECRET_BYTES_MAX:
+        return f"the file {str(path)!r} is empty" if not value else f"the file {str(path)!r} is too long for a secret"
+    return SecretStr(value)
+
+
+def _is_of(problem: ErrorDetails, keys: set[str]) -> bool:
+    return bool(problem["loc"]) and problem["loc"][0] in keys
+
+
+def _problem(place: str, problem: ErrorDetails) -> str:
+    where = ".".join((place, *map(str, problem["loc"])))
+    if problem["type"] == "missing":
+        return f"{where} is missing" + (f": {HOW}" if problem["loc"][0] in SECRETS else "")
+    if problem["type"] == "extra_forbidden":
+        return f"{where} is no setting of a connection: look for a slip of the pen"
+    return f"{where}: {problem['msg'][:1].lower()}{problem['msg'][1:]}"
+
+
+def _doubled(connections: Iterable[GiosgConnection]) -> list[str]:
+    """Two connections to one room would both take each of its chats for theirs."""
+    first: dict[tuple[str, str, str], str] = {}
+    problems = []
+    for one in connections:
+        room = (one.base_url, one.organization_id, one.room_id)
+        if (other := first.setdefault(room, one.name)) != one.name:
+            problems.append(f"connections.{one.name}: connection {other} has the same organization and room already")
+    return problems
