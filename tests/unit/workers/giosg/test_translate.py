@@ -31,13 +31,16 @@ CARD_TEXT = (
 )
 
 
+UUID = "0f6c2f58-8f43-5a0e-9b7e-2f1b6a1d7c90"
+
+
 def connection(**members: Any) -> GiosgConnection:
-    secrets = {"api_token": SecretStr("t"), "webhook_secret": SecretStr("s")}
+    secrets = {"api_token": SecretStr("t"), "webhook_secret": SecretStr("s" * 24)}
     names = {
         "name": "support",
-        "org": "o",
-        "organization_id": "g",
-        "room_id": "r",
+        "org": UUID,
+        "organization_id": UUID,
+        "room_id": UUID,
         "webhook_public_url": "https://x.fi",
     }
     return GiosgConnection.model_validate({**names, **secrets, **members})
