@@ -83,6 +83,7 @@ HEADERS: tuple[tuple[str, str, str], ...] = (
     (names.STUB, "what a stub says, commands", "`<service>.<stubref>`: who speaks."),
     (names.CONVERSATION, "runs", "The conversation's prefix, down to its session: publish the answer below it."),
     (names.EVENT, "runs", "The log sequence of the event that caused the run."),
+    (names.KIND, "runs", "The kind of that event, such as `message` or `ended`."),
     (
         names.TIME_LIMIT,
         "runs",

@@ -225,6 +225,26 @@ def webhook_consumers(channel: str) -> tuple[ConsumerSpec, ...]:
     )
 
 
+def desk_consumers(service: str) -> tuple[ConsumerSpec, ...]:
+    """What a desk reads its runs by, those of every org: one per partition of DELIVERIES."""
+    return tuple(
+        ConsumerSpec(f"{service}-{number}", (f"p.{number}.{STUBS}.org.*.service.{service}.>",), SLOW_ACK_PENDING_MAX)
+        for number in range(SERVICE_PARTITIONS)
+    )
+
+
+def desk_facts_consumers(service: str, partitions: int = PARTITIONS) -> tuple[ConsumerSpec, ...]:
+    """What a desk hears of links by, on every channel: tasks stand on the same level, and are skipped."""
+    told = f"{NOTIFICATIONS}.*.org.*.name.*.sessionuuid.*.stubsession.*"
+    return tuple(
+        ConsumerSpec(
+            f"{service}-facts-{number}",
+            tuple(f"p.{each}.{told}" for each in range(number, partitions, ADAPTER_CONSUMERS)),
+        )
+        for number in range(min(ADAPTER_CONSUMERS, partitions))
+    )
+
+
 def expiry_consumers() -> tuple[ConsumerSpec, ...]:
     """One per partition of what has fired."""
     return tuple(ConsumerSpec(f"expiry-{number}", (str(DueSubject(number)),)) for number in range(EXPIRY_PARTITIONS))

@@ -163,6 +163,7 @@ class Effects:
             names.CONTENT_TYPE: MSGPACK,
             names.CONVERSATION: conversation.prefix,
             names.EVENT: str(original.sequence),
+            names.KIND: original.subject.rpartition(".")[2],
         }
         if more:
             headers |= more

@@ -1,0 +1,127 @@
+"""What the conversation's log tells a desk that joins it: who gave it, who the visitor is, what was said last."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from broker.codec import EVENT_DEPTH_MAX, decode
+from broker.domain import headers as names
+from broker.domain.events import Linked, Unlinked, sender_in
+from broker.domain.incoming import Visit, read_visit
+from broker.domain.subjects import Conversation, Kind, partition_of
+from broker.domain.wire import Body, validate
+from broker.errors import BackboneError
+from broker.transport.connection import Connection
+from broker.transport.leader import read_kept
+from broker.transport.reader import StoredMessage, read_range
+from broker.transport.topology import CONVERSATIONS
+from workers.giosg.telling.visitor import SERVICE
+
+PAGE = 200
+PAGES_MAX = 50
+TAKE = "take"
+"""The desk's own wish for a link: its id begins with it."""
+GIVEN_UP: frozenset[str] = frozenset(("ended", "deleted"))
+"""Ends of a link after which nobody wants the desk to go on: the visitor left, or a program took it away."""
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """How the desk came to its link: by itself, where a profile leads to it, or from another stub."""
+
+    is_own: bool
+    giver: str | None
+    hours: float | None
+    is_renewal: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Visited:
+    """One thing that the visitor did."""
+
+    sequence: int
+    visit: Visit
+
+
+class History:
+    """Reads the log of one conversation; nothing here is asked for each message."""
+
+    def __init__(self, connection: Connection, *, partitions: int) -> None:
+        self._connection = connection
+        self._partitions = partitions
+
+    async def given(self, conversation: Conversation, *, epoch: int) -> Given:
+        """How the link of that epoch came about."""
+        found = await read_kept(self._connection, CONVERSATIONS, epoch)
+        message_id = "" if found is None else found.headers.get(names.MESSAGE_ID, "")
+        is_own = message_id.startswith(f"{conversation.session}-{SERVICE}-{TAKE}")
+        fact = await self._linked(conversation, epoch)
+        replaced = None if fact is None else fact.replaces
+        giver = next((stub for stub in (replaced, _sender(found)) if stub is not None and not _is_desk(stub)), None)
+        return Given(
+            is_own=is_own,
+            giver=giver,
+            hours=None if fact is None else fact.timeout_hours,
+            is_renewal=fact is not None and fact.replaces is None,
+        )
+
+    async def given_up_since(self, conversation: Conversation, *, after: int) -> bool:
+        """Whether the conversation's link was ended after that event, by who has the right to."""
+        found = await self._read(conversation, (Kind.CANCELLED,), after=max(after, 0))
+        return any(validate(Unlinked, decode(each.data), what="link fact").reason in GIVEN_UP for each in found)
+
+    async def visits(self, conversation: Conversation, *, before: int | None = None) -> list[Visited]:
+        """What the visitor did, or what is kept of it, oldest first: messages and data, each as it came."""
+        kinds = (Kind.FIRSTMESSAGE, Kind.MESSAGE, Kind.USERDATA, Kind.CONFIGURATION)
+        found: list[Visited] = []
+        for each in await self._read(conversation, kinds):
+            if before is not None and each.sequence >= before:
+                break
+            try:
+                visit = read_visit(conversation.path.channel, decode(each.data, depth_max=EVENT_DEPTH_MAX))
+            except BackboneError:
+                continue  # the linker has set it aside
+            found.append(Visited(each.sequence, visit))
+        return found
+
+    async def _linked(self, conversation: Conversation, epoch: int) -> Linked | None:
+        for each in await self._read(conversation, (Kind.LINKED,), after=epoch):
+            fact = validate(Linked, decode(each.data), what="link fact")
+            if fact.epoch == epoch:
+                return fact
+        return None
+
+    async def _read(
+        self, conversation: Conversation, kinds: tuple[Kind, ...], *, after: int = 0
+    ) -> list[StoredMessage]:
+        number = partition_of((conversation.session,), self._partitions)
+        patterns = tuple(f"p.{number}.{conversation.subject(kind)}" for kind in kinds)
+        found: list[StoredMessage] = []
+        for _ in range(PAGES_MAX):
+            page = await read_range(self._connection, CONVERSATIONS, patterns, after=after, limit=PAGE)
+            found += page
+            if len(page) < PAGE:
+                break
+            after = page[-1].sequence
+        return found
+
+
+def payloads_of(visits: list[Visited]) -> list[Body]:
+    """The events, the latest first."""
+    return [each.visit.payload for each in reversed(visits)]
+
+
+def _sender(message: StoredMessage | None) -> str | None:
+    """Who wished for the link, where it says so."""
+    if message is None:
+        return None
+    try:
+        return message.headers.get(names.STUB) or sender_in(decode(message.data, depth_max=EVENT_DEPTH_MAX))
+    except BackboneError:
+        return None
+
+
+def _is_desk(stub: str) -> bool:
+    return stub.partition(".")[0] == SERVICE
+
+
