@@ -123,5 +123,3 @@ def _sender(message: StoredMessage | None) -> str | None:
 
 def _is_desk(stub: str) -> bool:
     return stub.partition(".")[0] == SERVICE
-
-

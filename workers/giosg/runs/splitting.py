@@ -55,7 +55,7 @@ def _before_cluster(text: str, start: int, limit: int) -> int:
 def _joins(text: str, place: int) -> bool:
     """Whether what stands before and behind the place is shown as one character."""
     before, behind = text[place - 1], text[place]
-    if behind == _ZERO_WIDTH_JOINER or before == _ZERO_WIDTH_JOINER or (before == "\r" and behind == "\n"):
+    if _ZERO_WIDTH_JOINER in (before, behind) or (before, behind) == ("\r", "\n"):
         return True
     code = ord(behind)
     if code in _SKIN_TONES or code in _TAGS or code in _VARIATIONS or unicodedata.combining(behind):
