@@ -26,10 +26,21 @@ COLLECT_AFTER = 20_000
 log = structlog.get_logger()
 
 
-def run_worker(name: str, model: type[S], work: Callable[[S, Backbone, asyncio.Event], Awaitable[None]]) -> None:
-    """Run one worker until a stop signal; the process ends with 0, 2 for bad settings, 1 for anything else."""
+def run_worker(
+    name: str,
+    model: type[S],
+    work: Callable[[S, Backbone, asyncio.Event], Awaitable[None]],
+    *,
+    check: Callable[[S], object] | None = None,
+) -> None:
+    """Run one worker until a stop signal; the process ends with 0, 2 for bad settings, 1 for anything else.
+
+    ``check`` looks at what the settings lead to, such as a file, before any network; it raises SettingsError.
+    """
     try:
         settings = load(model, worker=name)
+        if check is not None:
+            check(settings)
     except SettingsError as error:
         print(f"{name}: {error}", file=sys.stderr)  # noqa: T201 - logging has no level yet
         sys.exit(BAD_SETTINGS_STATUS)

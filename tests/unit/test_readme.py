@@ -11,6 +11,7 @@ from broker.cli.main import app
 from broker.runtime.settings import Settings, Variable, variables
 from workers.demo.__main__ import DemoSettings
 from workers.expiry.__main__ import ExpirySettings
+from workers.giosg.settings import GiosgSettings
 from workers.linker.__main__ import LinkerSettings
 from workers.programs.settings import ProgramsSettings
 from workers.webchat.settings import WebchatSettings
@@ -23,6 +24,7 @@ OWN: dict[str, type[Settings]] = {
     "expiry": ExpirySettings,
     "webchat": WebchatSettings,
     "webim": WebimSettings,
+    "giosg": GiosgSettings,
     "programs": ProgramsSettings,
     "demo": DemoSettings,
 }

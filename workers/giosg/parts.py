@@ -1,0 +1,66 @@
+"""The worker's parts, put together once: what each needs of the others."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Coroutine
+from dataclasses import dataclass
+from typing import Any
+
+import stamina
+from fastapi import FastAPI
+
+from broker.runtime.backbone import Backbone
+from broker.runtime.loop import Work, consume
+from broker.runtime.serving import add_probes
+from broker.transport.ensure import ensure_bucket
+from broker.transport.topology import STUBSESSIONS
+from workers.giosg.calls.client import Apis
+from workers.giosg.cases.store import CASES, CaseStore
+from workers.giosg.connections.connection import Connections
+from workers.giosg.settings import GiosgSettings
+from workers.giosg.telling.links import Links
+from workers.giosg.telling.visitor import Visitors
+from workers.giosg.watching.health import Health
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the worker's loops and its web application work with."""
+
+    backbone: Backbone
+    app: FastAPI
+    works: tuple[Work, ...]
+
+    def loops(self, stop: asyncio.Event) -> list[Coroutine[Any, Any, None]]:
+        """All that runs until ``stop`` is set; the worker is ready once every work has its share."""
+        begun = [asyncio.Event() for _ in self.works]
+        consuming = [
+            consume(self.backbone.connection, work, self.backbone.dead_letters, stop, started=started)
+            for work, started in zip(self.works, begun, strict=True)
+        ]
+        return [*consuming, self._tell_ready(begun, stop)]
+
+    async def _tell_ready(self, begun: list[asyncio.Event], stop: asyncio.Event) -> None:
+        for started in begun:
+            await started.wait()
+        self.backbone.started.set()
+        await stop.wait()
+
+
+@contextlib.asynccontextmanager
+async def open_parts(settings: GiosgSettings, backbone: Backbone, connections: Connections) -> AsyncIterator[Parts]:
+    """Bucket and consumers are there, and how the connections are is known, until the end of the block."""
+    stamina.instrumentation.set_on_retry_hooks(())  # a line for each retry of each case is too much; they are counted
+    await ensure_bucket(backbone.connection, CASES, replicas=settings.replicas)
+    records = backbone.records(CASES)
+    cases = CaseStore(records)
+    visitors = Visitors(backbone.connection, backbone.publisher)
+    links = Links(backbone.publisher, backbone.records(STUBSESSIONS))
+    health = Health(backbone.connection, records, connections.all())
+    async with health, Apis(connections, cases) as apis:
+        app = FastAPI(openapi_url=None)
+        add_probes(app, lambda: backbone.ready)
+        _ = visitors, links, apis
+        yield Parts(backbone, app, ())
