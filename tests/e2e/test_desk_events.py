@@ -26,13 +26,13 @@ class Desk:
         self._shop = shop
         self._session = session
 
-    async def tell(self, event_type: str, text: str | None = None, **more: object) -> None:
+    async def tell(self, event_type: str, said: str | None = None, **more: object) -> None:
         event = DeskEvent.model_validate({"type": event_type, "desk": DESK, **more})
         members: dict[str, object] = {"webchat_control_event": dump(event)}
         if event.agent is not None and event.agent.name:
             members["webchat_agent"] = {"name": event.agent.name}
-        if text is not None:
-            members["webchat_message"] = {"type": "text", "value": text}
+        if said is not None:
+            members["webchat_message"] = {"type": "text", "value": said}
         await self._shop.notify(self._session, **members)
 
 
@@ -74,12 +74,11 @@ async def test_a_message_that_an_agent_changes_or_deletes_is_changed_where_it_st
     desk = Desk(shop, await visitor.session())
     await desk.tell("agent.message", "It comes on Monday", agent=AINO, id="m1")
     await desk.tell("agent.message", "or never", agent=AINO, id="m2")
-    await desk.tell("agent.message.edited", f"It comes on Tuesday {HOSTILE}", agent=AINO, id="m1")
+    new_text = f"It comes on Tuesday {HOSTILE}"
+    await desk.tell("agent.message.edited", f"Correction: {new_text}", agent=AINO, id="m1", text=new_text)
     await desk.tell("agent.message.deleted", agent=AINO, id="m2")
     await desk.tell("agent.message.deleted", agent=AINO, id="never seen")
-    await visitor.expect_messages(
-        (TO_VISITOR, f"It comes on Tuesday {HOSTILE}"), (TO_VISITOR, "This message was deleted.")
-    )
+    await visitor.expect_messages((TO_VISITOR, new_text), (TO_VISITOR, "This message was deleted."))
     await expect(visitor.page.get_by_text("Edited")).to_be_visible()
     await expect(lines_of(visitor)).to_have_count(0)
 

@@ -57,6 +57,26 @@ TEXT = {"type": "text", "value": "hei"}
         ),
         pytest.param(
             "notification",
+            notification(
+                webchat_message=TEXT,
+                webchat_control_event={
+                    "type": "agent.message",
+                    "desk": "giosg.a",
+                    "agent": {"name": "Aino"},
+                    "id": "m",
+                },
+            ),
+            "hei [agent.message Aino]",
+            id="what a desk tells",
+        ),
+        pytest.param(
+            "notification",
+            notification(webchat_control_event={"type": "agent.joined", "page": "tvs"}),
+            'control {"type":"agent.joined","page":"tvs"}',
+            id="a program's own event",
+        ),
+        pytest.param(
+            "notification",
             notification(webchat_message={"type": "form", "value": {"form_name": "address", "spec": {}}}),
             "form address",
             id="a form by its name",

@@ -19,13 +19,10 @@ export function lineOf(event) {
   return LABELS.desk[event.type]?.(event.agent?.name || LABELS.agent) ?? "";
 }
 
-/** An agent has changed what is shown already: the bubble says so. `html` is safe, the server made it so. */
-export function changeBubble(bubble, event, html) {
-  const body = bubble.querySelector(".body");
+/** An agent has changed what is shown already; what the desk says of that is for channels that cannot change it. */
+export function changeBubble(bubble, event) {
   const isDeleted = event.type === "agent.message.deleted";
   bubble.dataset.state = isDeleted ? "deleted" : "edited";
-  if (isDeleted) body.textContent = LABELS.deleted;
-  else if (html) body.innerHTML = html;
-  else body.textContent = event.text ?? "";
+  bubble.querySelector(".body").textContent = isDeleted ? LABELS.deleted : event.text ?? "";
   bubble.querySelector(".state").textContent = isDeleted ? "" : LABELS.edited;
 }

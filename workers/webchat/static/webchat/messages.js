@@ -63,7 +63,7 @@ export class Messages {
   /** Whether it is a message of its own: not news of a desk, nor a change of an earlier one. */
   add(message) {
     const event = deskEventOf(message.control);
-    if (event && this.#change(event, message)) return false;
+    if (event && this.#change(event)) return false;
     const isMessage = !event || (isOfMessage(event) && Boolean(message.type));
     const own = message.direction === "from_visitor";
     const shown = isMessage ? this.#bubble(message, own) : this.#line(event, message);
@@ -136,10 +136,10 @@ export class Messages {
   }
 
   /** False where nothing of it is shown here, so that there is nothing to change. */
-  #change(event, message) {
+  #change(event) {
     const bubble = this.#byDeskId.get(event.id);
     if (!bubble || event.type === "agent.message" || !isOfMessage(event)) return false;
-    changeBubble(bubble, event, message.html);
+    changeBubble(bubble, event);
     return true;
   }
 
