@@ -16,7 +16,7 @@ from broker.transport.publisher import Publisher
 from broker.transport.records import Records
 from tests.conftest import poll
 from workers.giosg.cases.store import CASES, now_ms
-from workers.giosg.connections.connection import GiosgConnection
+from workers.giosg.connections.connection import Connections, GiosgConnection
 from workers.giosg.watching.health import Health
 
 TOKEN, SECRET = "planted-api-token", "planted-webhook-secret-xxxxxxxx"
@@ -44,12 +44,12 @@ class Processes:
 @pytest_asyncio.fixture
 async def processes(connection: Connection, publisher: Publisher, org: str) -> AsyncIterator[Processes]:
     await ensure_bucket(connection, CASES)
-    records, known = Records(connection, publisher, CASES), [a_connection(org)]
-    here, there = (Health(connection, records, known, webhooks_wait_s=0.2) for _ in range(2))
+    records, known = Records(connection, publisher, CASES), a_connection(org)
+    here, there = (Health(connection, records, Connections([known]), webhooks_wait_s=0.2) for _ in range(2))
     async with contextlib.AsyncExitStack() as stack:
         await stack.enter_async_context(here)
         await stack.enter_async_context(there)
-        yield Processes(known[0].name, here, there)
+        yield Processes(known.name, here, there)
 
 
 async def test_a_problem_told_in_one_process_is_known_in_the_other(processes: Processes) -> None:
@@ -86,8 +86,7 @@ async def test_the_report_names_the_expected_addresses_and_no_secret(processes: 
     assert report["status"] == shown["status"] == "degraded"
     assert [reason["code"] for reason in shown["reasons"]] == ["no_webhooks"]
     assert shown["expected_webhooks"] == [
-        f"https://heimdall.example.org/giosg/{processes.name}/{kind}?secret=<webhook_secret>"
-        for kind in ("chats", "messages")
+        f"https://heimdall.example.org/giosg/{processes.name}/{kind}?secret=…" for kind in ("chats", "messages")
     ]
     assert TOKEN not in json.dumps(report)
     assert SECRET not in json.dumps(report)

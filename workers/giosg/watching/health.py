@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Iterable
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Self, get_args
@@ -16,12 +15,14 @@ import structlog
 
 from broker.codec import decode, encode
 from broker.domain.wire import Body, dump, validate
-from broker.errors import BackboneError, ConflictError
+from broker.errors import BackboneError, ChannelError, ConflictError
 from broker.transport.connection import Connection
 from broker.transport.records import Records
 from broker.transport.tables import Table
+from workers.giosg.calls.request import CallName
 from workers.giosg.cases.store import now_ms
-from workers.giosg.connections.connection import GiosgConnection
+from workers.giosg.connections.connection import Connections, GiosgConnection, webhook_urls
+from workers.giosg.watching.judging import problem_in, refuted_by
 from workers.giosg.watching.metrics import HEALTH, PROBLEMS
 from workers.giosg.watching.standing import (
     ADVICE,
@@ -55,12 +56,12 @@ class Health:
         self,
         connection: Connection,
         records: Records,
-        connections: Iterable[GiosgConnection],
+        connections: Connections,
         *,
         webhooks_wait_s: float = WEBHOOKS_WAIT_S,
     ) -> None:
         self._records = records
-        self._connections = {each.name: each for each in connections}
+        self._connections = {each.name: each for each in connections.all()}
         self._webhooks_wait_ms = int(webhooks_wait_s * 1_000)
         self._table = Table(connection, records, on_change=self._changed, pattern=f"{PREFIX}.>")
         self._standings: dict[str, Standing] = {}
@@ -93,6 +94,16 @@ class Health:
         """The connection does not have that problem; costs nothing where that was known."""
         if self.has(connection, code):
             self._wish(connection, code, None)
+
+    def outcome(self, connection: GiosgConnection, call: CallName, error: ChannelError | None) -> None:
+        """What became of a call, as the client of giosg's API tells of each."""
+        name = connection.name
+        for code in refuted_by(call, error):
+            self.clear(name, code)
+        if error is None and call == "send":
+            self.message_sent(name)
+        if error is not None and (found := problem_in(error)) is not None:
+            self.problem(name, found, f"the call {call!r} failed: {error.code}")
 
     def webhook_seen(self, connection: str) -> None:
         """A verified webhook of the connection's came."""
@@ -134,7 +145,7 @@ class Health:
             "status": standing.status,
             "reasons": reasons,
             "last_webhook": moment(standing.webhook_at_ms) if standing.webhook_at_ms else None,
-            "expected_webhooks": expected_webhooks(connection),
+            "expected_webhooks": [each.url for each in webhook_urls(connection)],
         }
 
     def _wish(self, connection: str, code: ProblemCode, detail: str | None) -> None:
@@ -197,13 +208,6 @@ class Health:
                 _tell(name, before, after)
                 return
         raise ConflictError(f"the health of connection {name}")
-
-
-def expected_webhooks(connection: GiosgConnection) -> list[str]:
-    """Where giosg's webhooks are expected; the secret, which they also need, is left out."""
-    kinds = ["chats", "messages"] + (["memberships"] if connection.typing_from_giosg else [])
-    address = f"{connection.webhook_public_url.rstrip('/')}/giosg/{connection.name}"
-    return [f"{address}/{kind}?secret=<webhook_secret>" for kind in kinds]
 
 
 def _with(standing: Standing, wishes: dict[ProblemCode, str | None], *, webhook_at_ms: int) -> Standing:
