@@ -22,6 +22,8 @@ from workers.giosg.connections.connection import Connections
 from workers.giosg.settings import GiosgSettings
 from workers.giosg.telling.links import Links
 from workers.giosg.telling.visitor import Visitors
+from workers.giosg.watching.availability import Availability
+from workers.giosg.watching.commands import serve_desk_commands
 from workers.giosg.watching.health import Health
 
 
@@ -58,8 +60,14 @@ async def open_parts(settings: GiosgSettings, backbone: Backbone, connections: C
     cases = CaseStore(records)
     visitors = Visitors(backbone.connection, backbone.publisher)
     links = Links(backbone.publisher, backbone.records(STUBSESSIONS))
-    health = Health(backbone.connection, records, connections.all())
-    async with health, Apis(connections, cases) as apis:
+    health = Health(backbone.connection, records, connections)
+    async with (
+        health,
+        Apis(connections, cases, on_outcome=health.outcome) as apis,
+        contextlib.AsyncExitStack() as stack,
+    ):
+        availability = Availability(apis)
+        await stack.enter_async_context(serve_desk_commands(backbone.connection, connections, availability))
         app = FastAPI(openapi_url=None)
         add_probes(app, lambda: backbone.ready)
         _ = visitors, links, apis

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import AsyncIterator
+
 from broker.codec import decode
 from broker.domain.desks import AskAvailability, AvailabilityReply
 from broker.domain.ids import ChannelName, OrgId
+from broker.domain.subjects import DESK_VERBS
 from broker.domain.wire import Body, validate
 from broker.errors import UnknownConnectionError
 from broker.runtime.replying import reply_of
-from broker.transport.commands import Command
+from broker.transport.commands import Command, channel_verbs, serve_commands
+from broker.transport.connection import Connection
 from workers.giosg.connections.connection import Connections
 from workers.giosg.watching.availability import Availability
 from workers.giosg.watching.health import moment
@@ -41,3 +46,17 @@ class DeskCommands:
             available=found.available, humans=found.humans, checked_at=moment(found.checked_at_ms)
         )
         return reply.model_dump()
+
+
+@contextlib.asynccontextmanager
+async def serve_desk_commands(
+    connection: Connection, connections: Connections, availability: Availability
+) -> AsyncIterator[None]:
+    """Answer until the end of the block; a desk without connections answers nothing."""
+    if not connections.all():
+        yield
+        return
+    commands = DeskCommands(connections, availability)
+    endpoints = channel_verbs(GIOSG, DESK_VERBS)
+    async with serve_commands(connection, commands, name="heimdall-giosg", endpoints=endpoints):
+        yield
