@@ -113,7 +113,7 @@ class Case(Wire):
     echoes: list[Id] = Field(default_factory=list)
     seen: list[Id] = Field(default_factory=list)
     texts: dict[str, str] = Field(default_factory=dict)
-    told: list[Label] = Field(default_factory=list)
+    told: list[Id] = Field(default_factory=list)
     held_since_ms: int | None = None
     closing_since_ms: int | None = None
     ended_at_ms: int | None = None

@@ -5,14 +5,10 @@ Each may be applied again, by any process, to a newer case: what has happened al
 
 from __future__ import annotations
 
-import hashlib
-
 from workers.giosg.cases.case import (
     ECHOES_MAX,
     PAST_CHATS_MAX,
-    SEEN_MAX,
     SENT_MAX,
-    TEXTS_MAX,
     TOLD_MAX,
     Case,
     Chat,
@@ -21,10 +17,11 @@ from workers.giosg.cases.case import (
     Stage,
     chat_ids,
 )
-from workers.giosg.wire import ChatView, MessageView, moment_ms
+from workers.giosg.cases.heard import is_later
+from workers.giosg.wire import ChatView, MessageView
 
-DELETED = "deleted:"
-"""Before a message's id in ``seen``: its visitor was told that it is gone."""
+ENDED = "ended:"
+"""Before a chat's id in ``told``: its end was told, and the link let go."""
 
 
 def starting_chat(case: Case) -> Case:
@@ -84,7 +81,7 @@ def after_visitor_text(
     at = case.chat.last_message_at
     chat: dict[str, object] = {
         "visitor_wrote": True,
-        "last_message_at": created_at if _is_later(created_at, at) else at,
+        "last_message_at": created_at if is_later(created_at, at) else at,
     }
     if not case.chat.visitor_wrote:
         chat["waiting_since_ms"] = now_ms
@@ -96,7 +93,7 @@ def echoed(case: Case, message: MessageView) -> Case:
     """A visitor's message is told of; the echo of a send that is known to have made it tells nothing new."""
     if message.id in case.echoes or is_sent(case, message.id):
         return case
-    if case.chat is None or _is_later(case.chat.last_message_at, message.created_at):
+    if case.chat is None or is_later(case.chat.last_message_at, message.created_at):
         return case  # older than what is attributed already: no send that is open now can have made it
     return case.model_copy(update={"echoes": [*case.echoes, message.id][-ECHOES_MAX:]})
 
@@ -152,15 +149,15 @@ def _stage_by(stage: Stage, chat: ChatView) -> Stage:
     waits, present = _waits(chat), chat.present_user_participant_count
     if present:
         return "active"
-    if waits:
-        return "waiting"
+    if waits:  # of a chat that somebody has, or had, only together with who is there: it may be an old word
+        return "waiting" if present == 0 or stage == "open_silent" else stage
     is_left = present == 0 and (stage == "active" or (stage == "waiting" and waits is False))
     return "unattended" if is_left else stage
 
 
 def is_outdated(case: Case, chat: ChatView) -> bool:
     """Whether giosg has told something younger of the chat before; what has no moment is not."""
-    return case.chat is not None and _is_later(case.chat.updated_at, chat.updated_at)
+    return case.chat is not None and is_later(case.chat.updated_at, chat.updated_at)
 
 
 def ended(case: Case, reason: EndReason, now_ms: int) -> Case:
@@ -179,6 +176,16 @@ def ended(case: Case, reason: EndReason, now_ms: int) -> Case:
     return after.model_copy(update={"texts": {}, "echoes": []}) if is_removed else after
 
 
+def settled(case: Case, chat_id: str) -> Case:
+    """All that follows from the end of that chat was done."""
+    return told(case, f"{ENDED}{chat_id}")
+
+
+def is_settled(case: Case) -> bool:
+    """Whether all that follows from the end of the case's chat was done."""
+    return case.chat is not None and f"{ENDED}{case.chat.id}" in case.told
+
+
 def broken(case: Case) -> Case:
     """Somebody has to look at it: giosg said something that cannot be."""
     return _staged(case, "broken")
@@ -191,36 +198,6 @@ def closing(case: Case, now_ms: int) -> Case:
     return case.model_copy(update={"closing_since_ms": now_ms})
 
 
-def seen(case: Case, message: MessageView, *, text: str | None = None) -> Case:
-    """The message need not be looked at again. ``text``: what the visitor was given of it, to know an edited one."""
-    case = _noted(case, message.id, message.created_at)
-    return case if text is None else with_text(case, message.id, text)
-
-
-def with_text(case: Case, message_id: str, text: str) -> Case:
-    """What the visitor was last given of that message."""
-    texts = {key: value for key, value in case.texts.items() if key != message_id} | {message_id: hash_of(text)}
-    for oldest in list(texts)[: max(0, len(texts) - TEXTS_MAX)]:
-        del texts[oldest]
-    return case.model_copy(update={"texts": texts})
-
-
-def deleted(case: Case, message_id: str) -> Case:
-    """A message is gone, and its visitor knows; if it is only now told of, it is not shown any more."""
-    texts = {key: value for key, value in case.texts.items() if key != message_id}
-    case = _noted(_noted(case, message_id, None), f"{DELETED}{message_id}", None)
-    return case.model_copy(update={"texts": texts})
-
-
-def was_seen(case: Case, message: MessageView) -> bool:
-    """Whether the message was looked at before, be it so long ago that its id is not kept any more."""
-    if message.id in case.seen:
-        return True
-    until = None if case.chat is None else case.chat.heard_until
-    is_of_chat = case.chat is not None and message.chat_id in (None, case.chat.id)
-    return is_of_chat and until is not None and not _is_later(message.created_at, until)
-
-
 def is_sent(case: Case, message_id: str) -> bool:
     """Whether it is known which event of the visitor's became that message."""
     return any(message_id in ids for ids in case.sent.values())
@@ -231,28 +208,6 @@ def told(case: Case, notice: str) -> Case:
     if notice in case.told:
         return case
     return case.model_copy(update={"told": [*case.told, notice][-TOLD_MAX:]})
-
-
-def hash_of(text: str) -> str:
-    """What is kept of a text."""
-    return hashlib.sha256(text.encode(errors="replace")).hexdigest()[:32]
-
-
-def _noted(case: Case, entry: str, at: str | None) -> Case:
-    if entry in case.seen:
-        return case
-    entries, chat = [*case.seen, entry], case.chat
-    if chat is not None:
-        last = at if _is_later(at, chat.heard_last) else chat.heard_last
-        marks = {"heard_last": last}
-        if len(entries) == SEEN_MAX // 2 and chat.heard_half is None:
-            marks["heard_half"] = last
-        if len(entries) >= SEEN_MAX:
-            marks |= {"heard_until": chat.heard_half, "heard_half": last}
-        case = _in_chat(case, **marks)
-    if len(entries) >= SEEN_MAX:
-        entries = entries[-(SEEN_MAX // 2) :]
-    return case.model_copy(update={"seen": entries})
 
 
 def _waits(chat: ChatView) -> bool | None:
@@ -276,9 +231,3 @@ def _in_chat(case: Case, **changes: object) -> Case:
 
 def _has_ended(case: Case) -> bool:
     return case.stage in ("ended", "removed")
-
-
-def _is_later(moment: str | None, than: str | None) -> bool:
-    """By giosg's clock; what has no moment is never later, and everything is later than none."""
-    at_ms, than_ms = moment_ms(moment), moment_ms(than)
-    return at_ms is not None and (than_ms is None or at_ms > than_ms)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from workers.giosg.cases.case import ECHOES_MAX, SEEN_MAX, SENT_MAX, Case, Chat, Stage, Starting
+from workers.giosg.cases.heard import deleted, hash_of, is_heard, seen, was_seen, with_text
 from workers.giosg.cases.transitions import (
     after_flags,
     after_join,
@@ -15,19 +16,16 @@ from workers.giosg.cases.transitions import (
     after_visitor_text,
     broken,
     closing,
-    deleted,
     echoed,
     ended,
-    hash_of,
     held,
+    is_settled,
     needs_whole,
     not_started,
-    seen,
+    settled,
     starting_chat,
     told,
-    was_seen,
     with_chat,
-    with_text,
 )
 from workers.giosg.wire import ChatView, MessageView
 
@@ -265,3 +263,28 @@ def test_a_notice_is_noted_once_and_closing_begins_once() -> None:
     assert told(told(ACTIVE, "waiting"), "waiting").told == ["waiting"]
     assert closing(closing(ACTIVE, 1), 2).closing_since_ms == 1
     assert closing(case_of("ended"), 1).closing_since_ms is None
+
+
+@pytest.mark.parametrize(
+    ("case", "heard"),
+    [
+        pytest.param(ACTIVE, True, id="an open chat"),
+        pytest.param(ended(ACTIVE, "ended_by_giosg", NOW_MS), True, id="one that an agent ended"),
+        pytest.param(ended(ACTIVE, "left", NOW_MS), False, id="one that the visitor left to the agent"),
+        pytest.param(ended(ACTIVE, "removed", NOW_MS), False, id="one that was erased"),
+        pytest.param(with_chat(ACTIVE, view(id="c2"), NOW_MS), True, id="one that is out of reach"),
+        pytest.param(
+            with_chat(ended(ACTIVE, "released", NOW_MS), view(id="c2"), NOW_MS), False, id="a past one, let go"
+        ),
+        pytest.param(case_of("none"), False, id="none"),
+    ],
+)
+def test_what_is_said_in_a_chat_is_heard_while_it_is_the_desks(case: Case, heard: object) -> None:
+    assert is_heard(case, "c1") is heard
+
+
+def test_an_end_is_settled_once_all_that_follows_was_done() -> None:
+    over = ended(ACTIVE, "ended_by_giosg", NOW_MS)
+    assert not is_settled(over)
+    assert is_settled(settled(over, "c1"))
+    assert not is_settled(with_chat(settled(over, "c1"), view(id="c2"), NOW_MS))
