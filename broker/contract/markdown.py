@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from broker.contract.codes import CODES
+from broker.contract.desks import desk_lines
 from broker.contract.dialogs import dialog_lines
 from broker.contract.phones import phone_lines
 from broker.contract.row import AREAS, ROLES, Row
@@ -33,6 +34,7 @@ def _lines() -> Iterator[str]:
                 yield from row_lines(row, shown)
     yield from phone_lines()
     yield from dialog_lines()
+    yield from desk_lines()
     yield from stream_lines()
     yield from bucket_lines()
     yield from _codes()

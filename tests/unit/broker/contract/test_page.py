@@ -12,7 +12,7 @@ from types import ModuleType
 import pytest
 
 from broker.codec import decode
-from broker.contract import dialogs, phones
+from broker.contract import desks, dialogs, phones
 from broker.contract.__main__ import COMMAND, main
 from broker.contract.codes import CODES
 from broker.contract.fields import FieldRow, field_rows
@@ -24,13 +24,14 @@ from broker.contract.sections import shell_lines, table
 from broker.contract.stores import BUCKET_NOTES, STREAM_NOTES
 from broker.contract.tokens import HEADERS, PLACEHOLDERS, Placeholder
 from broker.domain import headers
+from broker.domain.desks import DeskAgent, DeskEvent, DeskEventType
 from broker.domain.dialogs import request_in, response_in
-from broker.domain.events import DeadLetter, notification_model
+from broker.domain.events import DeadLetter, notification_model, read_notification
 from broker.domain.grammar import parse_conversation, parse_subject
 from broker.domain.ids import ChannelName
 from broker.domain.incoming import read_event
 from broker.domain.patterns import read_pattern
-from broker.domain.session import SetAside
+from broker.domain.session import LinkSet, SetAside
 from broker.domain.subjects import Kind
 from broker.domain.wire import Wire
 from broker.errors import (
@@ -55,6 +56,7 @@ MODELS: list[type[Wire]] = [
     phones.NOTIFIED,
     dialogs.Asked,
     dialogs.Answered,
+    desks.Told,
 ]
 
 
@@ -148,6 +150,16 @@ def test_the_workers_read_the_examples_of_a_phone_number() -> None:
     for kind, body in ((Kind.MESSAGE, phones.SAYS), (Kind.SET, phones.LINKS)):
         subject = parse_conversation(phones.CONVERSATION.subject(kind))
         assert read_event(subject, body, STUB).number == phones.NUMBER
+
+
+def test_the_examples_of_a_desk_are_a_hand_over_and_what_its_pages_and_programs_read() -> None:
+    change = read_event(parse_conversation(desks.CONVERSATION.subject(Kind.SET)), desks.HAND_OVER, STUB).change
+    assert isinstance(change, LinkSet)
+    assert str(change.stub) == desks.DESK
+    told = read_notification(desks.WEBCHAT, desks.TELLS)
+    assert DeskEvent.model_validate(told.control_event).agent == DeskAgent(name=told.agent.name)
+    assert DeskEvent.model_validate(desks.RETURNS["stubpost"]["data"]["_incoming_giosg_data"]).desk == desks.DESK
+    assert set(desks.EVENTS) == set(typing.get_args(DeskEventType))
 
 
 def test_the_examples_of_a_question_and_its_answer_are_what_programs_and_adapters_read() -> None:
