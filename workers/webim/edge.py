@@ -20,6 +20,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
+from broker.domain.outside_json import Json, read_object
 from broker.errors import BackboneError, CallRefusedError
 from broker.runtime.loop import where
 from broker.runtime.serving import add_probes
@@ -28,7 +29,7 @@ from workers.webim.calls.metrics import CALLS
 from workers.webim.channel import Channel
 from workers.webim.channels import Channels
 from workers.webim.chat.chats import Dialect
-from workers.webim.wire import BODY_BYTES_MAX, REFUSALS, Json, read_object
+from workers.webim.wire import BODY_BYTES_MAX, REFUSALS
 
 ENDPOINT_PATH = "/chatapi/webim/{token}"
 HANDLERS = frozenset(("chat_started", "chat_assigned", "chat_closed"))

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pydantic import JsonValue
 
 from broker.domain.dialogs import FILE_EVENT, NEW_CHAT_STARTED, DialogRequest, RequestData
+from broker.domain.outside_json import HALVES, Json, as_carried
 from broker.errors import CallRefusedError
 from workers.webim.calls.words import (
     Ignored,
@@ -25,7 +26,7 @@ from workers.webim.calls.words import (
 )
 from workers.webim.channel import WEBIM
 from workers.webim.chat.chats import MS_PER_S, Chat
-from workers.webim.wire import HALVES, Json, as_carried
+from workers.webim.wire import CARRIED_NESTING_MAX
 
 CHAT_ID_CHARACTERS_MAX = 128
 VISITOR_ID_CHARACTERS_MAX = 256
@@ -84,7 +85,7 @@ def parse(body: Json, *, separator: str) -> Happened:
     if event not in {"new_chat", "new_message"}:
         return Ignored("event")
     chat_id = chat_id_of(body)
-    carried = as_carried(body)
+    carried = as_carried(body, CARRIED_NESTING_MAX)
     assert isinstance(carried, dict)  # noqa: S101 - as the body is
     visitor_id, user_from = _visitor(carried)
     if event == "new_message":

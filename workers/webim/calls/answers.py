@@ -13,6 +13,7 @@ from collections.abc import Sequence
 
 import structlog
 
+from broker.domain.outside_json import Json
 from broker.errors import BackboneError, ConflictError
 from workers.webim.calls.composing import NOTHING_TO_SAY, Composed, compose
 from workers.webim.calls.hearing import Heard, Hearing
@@ -25,7 +26,6 @@ from workers.webim.chat.conversations import Conversations, ReceiptStatus
 from workers.webim.chat.endings import Endings, Target
 from workers.webim.chat.store import ChatStore
 from workers.webim.sending.steps import Plan, plan_of
-from workers.webim.wire import Json
 
 SETTLE_S = 2.0
 """The bus may take so long to note an answer; then Webim gets it all the same, and it is noted later."""

@@ -10,6 +10,7 @@ from uuid import uuid4
 import structlog
 
 from broker.domain.deployments import Deployment
+from broker.domain.outside_json import Json
 from broker.errors import CallRefusedError
 from broker.transport.connection import Connection
 from workers.webim.calls.answers import Answers
@@ -24,7 +25,6 @@ from workers.webim.channels import Channels
 from workers.webim.chat.chats import Chat, Dialect, chat_key
 from workers.webim.chat.locks import Locks
 from workers.webim.translate import event_of, handler_chat, parse
-from workers.webim.wire import Json
 
 BUS_WAIT_S = 2.5
 """Webim gets its answer within 3 s, whatever the bus does."""

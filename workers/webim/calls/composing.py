@@ -11,11 +11,11 @@ from typing import Literal
 
 from pydantic import JsonValue
 
+from broker.domain.outside_json import Json
 from broker.domain.wire import dump
 from workers.webim.chat.endings import QUEUE, Target
 from workers.webim.sending.messages import Action
 from workers.webim.sending.steps import Plan
-from workers.webim.wire import Json
 
 NO_ANSWER: Json = {"has_answer": False}
 NOTHING_TO_SAY: Json = {"has_answer": True, "messages": []}

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 from broker.domain.dialogs import Pressed
 from broker.domain.events import TEXT_CHARACTERS_MAX
+from broker.domain.outside_json import Json
 from broker.errors import CallRefusedError
-from workers.webim.wire import Json
 
 MESSAGES_MAX = 500
 SILENT_KINDS = frozenset(("operator", "file_operator", "keyboard", "info"))

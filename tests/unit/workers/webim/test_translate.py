@@ -11,11 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from broker.domain.dialogs import Pressed
+from broker.domain.outside_json import NESTING_MAX, as_carried, read_object
 from broker.errors import CallRefusedError
 from tests.unit.workers.webim.samples import a_chat
 from workers.webim.calls.words import MESSAGES_MAX, Ignored
 from workers.webim.translate import NewChat, NewMessage, event_of, handler_chat, parse, to_request
-from workers.webim.wire import CARRIED_NESTING_MAX, NESTING_MAX, REFUSALS, as_carried, read_object
+from workers.webim.wire import CARRIED_NESTING_MAX, REFUSALS
 
 Json = dict[str, Any]
 CHAT: Json = {"event": "new_chat", "chat": {"id": "c1"}}
@@ -93,7 +94,7 @@ def test_a_body_that_is_no_object_is_refused(data: bytes, code: str) -> None:
 
 def test_a_body_of_64_levels_is_taken_and_its_depths_are_carried_as_text() -> None:
     body = read_object(b'{"a":' * (NESTING_MAX - 1) + b'{"b":1}' + b"}" * (NESTING_MAX - 1))
-    found: Any = as_carried(body)
+    found: Any = as_carried(body, CARRIED_NESTING_MAX)
     for _ in range(CARRIED_NESTING_MAX):
         found = found["a"]
     left = NESTING_MAX - CARRIED_NESTING_MAX - 1

@@ -6,11 +6,11 @@ from typing import Literal
 
 import pytest
 
+from broker.domain.outside_json import Json
 from workers.webim.calls.composing import Composed, compose
 from workers.webim.chat.endings import QUEUE, Target
 from workers.webim.sending.messages import Action, Operator
 from workers.webim.sending.steps import Plan
-from workers.webim.wire import Json
 
 SOLD: Json = {"type": "redirect_to_department", "department_key": "sales"}
 CLOSED: Json = {"type": "close_chat"}
