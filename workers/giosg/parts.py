@@ -13,15 +13,17 @@ from fastapi import FastAPI
 
 from broker.runtime.backbone import Backbone
 from broker.runtime.loop import Work, consume
-from broker.runtime.serving import add_probes
-from broker.transport.ensure import ensure_bucket
-from broker.transport.topology import STUBSESSIONS
+from broker.transport.ensure import ensure_bucket, ensure_consumers
+from broker.transport.topology import STUBSESSIONS, WEBHOOK_STREAM, webhook_consumers
 from workers.giosg.calls.client import Apis
 from workers.giosg.cases.store import CASES, CaseStore
 from workers.giosg.connections.connection import Connections
+from workers.giosg.edge import Endpoint, build_app
+from workers.giosg.hearing.inbox import Inbox
+from workers.giosg.hearing.ownership import Ownership
 from workers.giosg.settings import GiosgSettings
 from workers.giosg.telling.links import Links
-from workers.giosg.telling.visitor import Visitors
+from workers.giosg.telling.visitor import SERVICE, Visitors
 from workers.giosg.watching.availability import Availability
 from workers.giosg.watching.commands import serve_desk_commands
 from workers.giosg.watching.health import Health
@@ -56,6 +58,7 @@ async def open_parts(settings: GiosgSettings, backbone: Backbone, connections: C
     """Bucket and consumers are there, and how the connections are is known, until the end of the block."""
     stamina.instrumentation.set_on_retry_hooks(())  # a line for each retry of each case is too much; they are counted
     await ensure_bucket(backbone.connection, CASES, replicas=settings.replicas)
+    await ensure_consumers(backbone.connection, WEBHOOK_STREAM, webhook_consumers(SERVICE))
     records = backbone.records(CASES)
     cases = CaseStore(records)
     visitors = Visitors(backbone.connection, backbone.publisher)
@@ -68,7 +71,13 @@ async def open_parts(settings: GiosgSettings, backbone: Backbone, connections: C
     ):
         availability = Availability(apis)
         await stack.enter_async_context(serve_desk_commands(backbone.connection, connections, availability))
-        app = FastAPI(openapi_url=None)
-        add_probes(app, lambda: backbone.ready)
+        ownership = Ownership(cases, apis)
+        inbox = Inbox(
+            backbone.connection,
+            backbone.publisher,
+            is_foreign=ownership.is_foreign,
+            webhook_seen=health.webhook_seen,
+        )
+        app = build_app(Endpoint(connections, inbox), health.report, lambda: backbone.ready)
         _ = visitors, links, apis
         yield Parts(backbone, app, ())
