@@ -219,7 +219,7 @@ def _receipt() -> Row:
     )
 
 
-def _signal(signal: Signal, meaning: str) -> Row:
+def _signal(signal: Signal, meaning: str, members: Body | None = None, *remarks: str) -> Row:
     return Row(
         name=signal,
         area="signals",
@@ -229,9 +229,9 @@ def _signal(signal: Signal, meaning: str) -> Row:
         consumers=("adapter", "service", "developer"),
         stream="core NATS",
         meaning=meaning,
-        example={"sessionuuid": SESSION, "from": "visitor"},
+        example={"sessionuuid": SESSION, "from": "visitor", **(members or {})},
         by_hand=True,
-        remarks=(f"Same tail as the conversation, under `{SIGNALS}`; `from` says who: `visitor` or `stub`.",),
+        remarks=(f"Same tail as the conversation, under `{SIGNALS}`; `from` says who: `visitor` or `stub`.", *remarks),
     )
 
 
@@ -253,5 +253,11 @@ CONVERSATION_ROWS: tuple[Row, ...] = (
     _timeout(),
     _receipt(),
     _signal("typing", "Somebody is typing right now; shown, never stored, never sent again."),
-    _signal("presence", "Somebody is there, or left; shown, never stored, never sent again."),
+    _signal(
+        "presence",
+        "Somebody is there, or left; shown, never stored, never sent again.",
+        {"present": False},
+        "`present` is false when the last window closed that one process of the channel holds, true when the first one "
+        "opened; absent: true.",
+    ),
 )

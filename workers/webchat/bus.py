@@ -18,7 +18,7 @@ from broker.domain.headers import CONTENT_TYPE, MESSAGE_ID
 from broker.domain.ids import ChatName, OrgId, SessionId, new_session_id
 from broker.domain.profiles import Profile, profile_key
 from broker.domain.sessions import SessionRecord, kept_longer
-from broker.domain.subjects import Conversation, Kind, partition_of
+from broker.domain.subjects import Conversation, Kind, Signal, partition_of
 from broker.domain.wire import Body, dump, validate
 from broker.errors import (
     BackboneError,
@@ -166,10 +166,17 @@ class Bus:
 
     async def signal_typing(self, conversation: Conversation) -> None:
         """Tell who listens right now; nobody minds if it is lost."""
-        body: Mapping[str, str] = {"sessionuuid": conversation.session, "from": "visitor"}
+        await self._signal(conversation, "typing", {})
+
+    async def signal_presence(self, conversation: Conversation, *, is_present: bool) -> None:
+        """Tell that the visitor's first window of this process opened, or its last one closed."""
+        await self._signal(conversation, "presence", {"present": is_present})
+
+    async def _signal(self, conversation: Conversation, signal: Signal, members: Mapping[str, object]) -> None:
+        body = {"sessionuuid": conversation.session, "from": "visitor", **members}
         with contextlib.suppress(BusError):
             await self._connection.publish(
-                conversation.signal("typing"), codec.encode(body), headers={CONTENT_TYPE: codec.MSGPACK}
+                conversation.signal(signal), codec.encode(body), headers={CONTENT_TYPE: codec.MSGPACK}
             )
 
 

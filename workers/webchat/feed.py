@@ -39,17 +39,21 @@ class Feed:
         """What feeds it, from now on; not started yet."""
         return LogReader(connection, CONVERSATIONS, self.accept, filters=FILTERS)
 
-    def attach(self, session: SessionId, listener: Listener) -> None:
-        """Let the listener hear everything that the log gets about the session."""
-        self._listeners.setdefault(session, []).append(listener)
+    def attach(self, session: SessionId, listener: Listener) -> bool:
+        """Let the listener hear everything that the log gets about the session; whether it is the first here."""
+        listeners = self._listeners.setdefault(session, [])
+        listeners.append(listener)
+        return len(listeners) == 1
 
-    def detach(self, session: SessionId, listener: Listener) -> None:
-        """Let it hear no more; no error if it did not listen."""
+    def detach(self, session: SessionId, listener: Listener) -> bool:
+        """Let it hear no more; whether it was the last here. No error if it did not listen."""
         listeners = self._listeners.get(session, [])
-        if listener in listeners:
-            listeners.remove(listener)
+        if listener not in listeners:
+            return False
+        listeners.remove(listener)
         if not listeners:
-            self._listeners.pop(session, None)
+            del self._listeners[session]
+        return not listeners
 
     async def accept(self, message: StoredMessage) -> None:
         """Hand on what is for us; most of it is another process's, so it is told by one look-up."""

@@ -77,7 +77,9 @@ class VisitorSocket:
             self._outbound.close(CloseCode.TRY_LATER)
         finally:
             if self._session is not None:
-                self._door.feed.detach(self._session.conversation.session, self)
+                conversation = self._session.conversation
+                if self._door.feed.detach(conversation.session, self):
+                    await self._door.bus.signal_presence(conversation, is_present=False)
             await self._outbound.finish()
 
     def hear(self, message: StoredMessage) -> None:
@@ -114,22 +116,23 @@ class VisitorSocket:
         """Listen first, then read the past: what comes in between is held, and taken once."""
         if hello.session is None:
             session = self._door.new_session(hello, chat, self._visitor)
-            view = self._listen(session)
+            view = await self._listen(session)
             past = await self._door.begin(session)
             metrics.SESSIONS.inc()
             log.info("session_begun", session_id=session.conversation.log_id)
         else:
             session = await self._door.known_session(hello.session, chat)
-            view = self._listen(session)
+            view = await self._listen(session)
             past = await self._door.read_past(session, hello.session.replay_after)
         self._outbound.put(welcome(session, chat))
         await self._replay(past, view)
         return session, view
 
-    def _listen(self, session: Session) -> LogView:
+    async def _listen(self, session: Session) -> LogView:
         self._session = session
         self._view = LogView(session.conversation)
-        self._door.feed.attach(session.conversation.session, self)
+        if self._door.feed.attach(session.conversation.session, self):
+            await self._door.bus.signal_presence(session.conversation, is_present=True)
         return self._view
 
     async def _replay(self, past: Past, view: LogView) -> None:

@@ -60,10 +60,11 @@ class Chat(Wire):
     """The giosg chat that the case has now, or had last.
 
     ``created_at``, ``updated_at``, ``last_message_at`` are giosg's own moments, ISO 8601, and its clock's.
-    ``last_message_at``: of the last message that is known to be one of our sends. ``message_count`` is giosg's, as far
-    as all of them were looked at. The ``_ms`` are our clock's. ``turns`` counts the changes of the case's stage while
-    it has the chat, so that each is told once. ``heard_until``: what is not younger, and not in ``seen`` any more,
-    was seen before; ``heard_half`` becomes it when ``seen`` is full the next time, ``heard_last`` then becomes that.
+    ``last_message_at``: of the last message that is known to be one of our sends. ``message_count`` and
+    ``looked_at``: giosg's count, and its ``updated_at``, when all messages were looked at last. The ``_ms`` are our
+    clock's. ``turns`` counts the changes of the case's stage while it has the chat, so that each is told once.
+    ``heard_until``: what is not younger, and not in ``seen`` any more, was seen before; ``heard_half`` becomes it when
+    ``seen`` is full the next time, ``heard_last`` then becomes that.
     """
 
     id: Id
@@ -72,6 +73,7 @@ class Chat(Wire):
     updated_at: str | None = None
     last_message_at: str | None = None
     message_count: int | None = None
+    looked_at: str | None = None
     waiting_since_ms: int | None = None
     visitor_wrote: bool = False
     answered: bool = False

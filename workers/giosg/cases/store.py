@@ -85,7 +85,7 @@ class CaseStore:
                 return None
             if (after := change(kept.case)) is None or after == kept.case:
                 return kept.case
-            if after.needs_watching and not kept.case.needs_watching:
+            if after.needs_watching and not (kept.case.needs_watching and after.connection == kept.case.connection):
                 await self._list(after)
             with contextlib.suppress(ConflictError):
                 await self._write(after, revision=kept.revision)

@@ -9,7 +9,8 @@ from broker.errors import ConflictError
 from broker.transport.records import Records
 from workers.giosg.cases.store import now_ms
 
-TURN_KEPT_S = 86_400
+KEPT_S = 60
+"""Beyond its period; a key that is gone is a turn that is free."""
 
 
 class Turns:
@@ -28,15 +29,16 @@ class Turns:
         due_ms = 0 if found.value is None else min(int(found.value), now + period_ms)
         if due_ms > now and not at_once:
             return due_ms - now
-        return 0 if await self._write(key, now + period_ms, revision=found.revision) else period_ms
+        return 0 if await self._write(key, period_ms, revision=found.revision) else period_ms
 
     async def keep(self, turn: str, period_ms: int) -> None:
         """Ours for another period; it lasts longer than was thought."""
-        await self._write(f"turn.{turn}", now_ms() + period_ms, revision=None)
+        await self._write(f"turn.{turn}", period_ms, revision=None)
 
-    async def _write(self, key: str, due_ms: int, *, revision: int | None) -> bool:
+    async def _write(self, key: str, period_ms: int, *, revision: int | None) -> bool:
+        due, ttl_s = str(now_ms() + period_ms), KEPT_S + period_ms // 1_000
         try:
-            await self._records.write(key, str(due_ms).encode(), revision=revision, ttl_s=TURN_KEPT_S)
+            await self._records.write(key, due.encode(), revision=revision, ttl_s=ttl_s)
         except ConflictError:
             return False
         return True
