@@ -20,7 +20,8 @@ from workers.giosg.cases.store import CASES, CaseStore
 from workers.giosg.connections.connection import Connections
 from workers.giosg.edge import Endpoint, build_app
 from workers.giosg.hearing.inbox import Inbox
-from workers.giosg.hearing.ownership import Ownership
+from workers.giosg.hearing.wiring import make_hearing
+from workers.giosg.hearing.work import hearing_work
 from workers.giosg.settings import GiosgSettings
 from workers.giosg.telling.links import Links
 from workers.giosg.telling.visitor import SERVICE, Visitors
@@ -71,13 +72,12 @@ async def open_parts(settings: GiosgSettings, backbone: Backbone, connections: C
     ):
         availability = Availability(apis)
         await stack.enter_async_context(serve_desk_commands(backbone.connection, connections, availability))
-        ownership = Ownership(cases, apis)
+        heard = make_hearing(connections, cases, apis, visitors=visitors, links=links, health=health)
         inbox = Inbox(
             backbone.connection,
             backbone.publisher,
-            is_foreign=ownership.is_foreign,
+            is_foreign=heard.ownership.is_foreign,
             webhook_seen=health.webhook_seen,
         )
         app = build_app(Endpoint(connections, inbox), health.report, lambda: backbone.ready)
-        _ = visitors, links, apis
-        yield Parts(backbone, app, ())
+        yield Parts(backbone, app, (hearing_work(heard.webhooks, lease_s=settings.lease_s),))

@@ -93,7 +93,9 @@ def echoed(case: Case, message: MessageView) -> Case:
     """A visitor's message is told of; the echo of a send that is known to have made it tells nothing new."""
     if message.id in case.echoes or is_sent(case, message.id):
         return case
-    if case.chat is None or is_later(case.chat.last_message_at, message.created_at):
+    if case.chat is None or message.chat_id not in (None, case.chat.id):
+        return case
+    if is_later(case.chat.last_message_at, message.created_at):
         return case  # older than what is attributed already: no send that is open now can have made it
     return case.model_copy(update={"echoes": [*case.echoes, message.id][-ECHOES_MAX:]})
 
@@ -162,12 +164,13 @@ def is_outdated(case: Case, chat: ChatView) -> bool:
 
 def ended(case: Case, reason: EndReason, now_ms: int) -> Case:
     """The chat is over, for good. One that was removed takes with it what is kept of its texts."""
-    if case.chat is None or case.stage == "removed" or (case.stage == "ended" and reason != "removed"):
-        return case
     is_removed = reason == "removed"
+    if case.chat is None or case.end_reason == "removed" or (case.end_reason is not None and not is_removed):
+        return case
+    stage: Stage = "removed" if is_removed else "ended"
     after = case.model_copy(
         update={
-            "stage": "removed" if is_removed else "ended",
+            "stage": case.stage if case.stage in ("starting", "held") else stage,
             "end_reason": reason,
             "ended_at_ms": now_ms if case.ended_at_ms is None else case.ended_at_ms,
             "closing_since_ms": None,

@@ -38,16 +38,15 @@ class Ownership:
         self._apis = apis
         self._starting_wait_s = starting_wait_s
         self._foreign_until_s: dict[tuple[str, str], float] = {}
+        self._unsure_until_s: dict[tuple[str, str], float] = {}
         self._lookups: dict[tuple[str, str], asyncio.Task[SessionId | None]] = {}
 
     def is_foreign(self, connection: GiosgConnection, chat_id: str) -> bool:
-        """Whether it is remembered that the chat is none of ours."""
-        key = (connection.name, chat_id)
-        until_s = self._foreign_until_s.get(key)
-        if until_s is not None and until_s <= time.monotonic():
-            del self._foreign_until_s[key]
-            return False
-        return until_s is not None
+        """Whether it is remembered that the chat is none of ours; what is only not known to be ours is not."""
+        return _is_kept(self._foreign_until_s, (connection.name, chat_id))
+
+    def _is_passed_over(self, connection: GiosgConnection, chat_id: str) -> bool:
+        return self.is_foreign(connection, chat_id) or _is_kept(self._unsure_until_s, (connection.name, chat_id))
 
     async def known(self, connection: GiosgConnection, chat_id: str) -> SessionId | None:
         """The session whose chat it is, as far as that is known here; giosg is not asked."""
@@ -61,7 +60,7 @@ class Ownership:
         Raises:
             ChannelError: giosg does not say it now.
         """
-        if self.is_foreign(connection, chat_id):
+        if self._is_passed_over(connection, chat_id):
             return None
         session = await self._cases.owner_of_chat(connection.organization_id, chat_id)
         if session is not None:
@@ -82,18 +81,18 @@ class Ownership:
         try:
             members = await self._apis.of(connection.name).memberships(chat_id)
         except ChatGoneError:
-            return self._pass_over(connection, chat_id, "gone", FOREIGN_KEPT_S)
+            return self._pass_over(connection, chat_id, "gone")
         except ChannelAuthFailedError:
-            return self._pass_over(connection, chat_id, "refused", UNSURE_KEPT_S)
+            return self._pass_over(connection, chat_id, "refused")
         visitor_id = next((one.member_id for one in members if one.member_type == "visitor"), None)
         session = None
         if visitor_id is not None:
             session = await self._cases.session_of_visitor(connection.organization_id, visitor_id)
         if session is None:
-            return self._pass_over(connection, chat_id, "foreign", FOREIGN_KEPT_S)
+            return self._pass_over(connection, chat_id, "foreign")
         owner = await self._wait_for_start(connection, chat_id, session)
         if owner is None:
-            return self._pass_over(connection, chat_id, "unasked", UNSURE_KEPT_S)
+            return self._pass_over(connection, chat_id, "unasked")
         LOOKUPS.labels("ours").inc()
         return owner
 
@@ -123,10 +122,20 @@ class Ownership:
             log.info("chat_adopted", session_id=case.session[:8], connection=connection.name)
         return owner
 
-    def _pass_over(self, connection: GiosgConnection, chat_id: str, outcome: str, kept_s: float) -> SessionId | None:
-        """Nobody's here, for so long."""
+    def _pass_over(self, connection: GiosgConnection, chat_id: str, outcome: str) -> SessionId | None:
+        """Nobody's here, for a while."""
         LOOKUPS.labels(outcome).inc()
-        while len(self._foreign_until_s) >= KNOWN_MAX:
-            del self._foreign_until_s[next(iter(self._foreign_until_s))]
-        self._foreign_until_s[connection.name, chat_id] = time.monotonic() + kept_s
+        is_sure = outcome in ("foreign", "gone")
+        kept, kept_s = (self._foreign_until_s, FOREIGN_KEPT_S) if is_sure else (self._unsure_until_s, UNSURE_KEPT_S)
+        while len(kept) >= KNOWN_MAX:
+            del kept[next(iter(kept))]
+        kept[connection.name, chat_id] = time.monotonic() + kept_s
         return None
+
+
+def _is_kept(kept: dict[tuple[str, str], float], key: tuple[str, str]) -> bool:
+    until_s = kept.get(key)
+    if until_s is not None and until_s <= time.monotonic():
+        del kept[key]
+        return False
+    return until_s is not None

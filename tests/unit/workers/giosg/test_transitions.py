@@ -38,6 +38,8 @@ def case_of(stage: Stage, *, chat: dict[str, Any] | None = None, **members: Any)
     """A case with chat ``c1``, unless its stage says that there is none."""
     has_chat = stage not in ("none", "starting", "held") or chat is not None
     of_chat = Chat(id="c1", opened_at_ms=NOW_MS, **(chat or {})) if has_chat else None
+    if stage in ("ended", "removed"):
+        members = {"end_reason": "ended_by_giosg" if stage == "ended" else "removed", "ended_at_ms": NOW_MS} | members
     return Case(
         org=SESSION,
         connection="support",

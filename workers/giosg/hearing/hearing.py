@@ -1,0 +1,211 @@
+"""What giosg tells of chats, by webhook or by reconciliation: the same thing, heard twice, is one thing.
+
+Source: specs/giosg.md sections 4.3, 4.5, 6.3, 6.5 and 7.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from broker.domain.ids import SessionId
+from broker.errors import ChannelAuthFailedError, ChatGoneError
+from workers.giosg.calls.client import Apis
+from workers.giosg.cases.case import Case
+from workers.giosg.cases.endings import Endings
+from workers.giosg.cases.heard import is_heard, was_seen
+from workers.giosg.cases.store import CaseStore
+from workers.giosg.cases.transitions import after_flags, decides, echoed, is_sent, is_settled, needs_whole
+from workers.giosg.connections.connection import GiosgConnection
+from workers.giosg.hearing.fetching import Fetching
+from workers.giosg.hearing.messages import Messages
+from workers.giosg.hearing.metrics import HEARD
+from workers.giosg.hearing.ownership import Ownership
+from workers.giosg.hearing.sequencer import Place, Sequencer
+from workers.giosg.telling.stages import Stages
+from workers.giosg.translate import meaning_of
+from workers.giosg.wire import ChatView, MessageView, moment_ms
+
+MESSAGE, ABOUT_MESSAGES, CHAT = 0, 1, 2
+"""What leaves before what, of all that comes together."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Heard:
+    """Of whose chat something was told."""
+
+    connection: GiosgConnection
+    session: SessionId
+    chat_id: str
+    case: Case
+
+
+class Hearing:
+    """Takes what was told, in any order and any number of times; returns when it was delivered, or is nothing.
+
+    Every method raises what the bus and giosg's API raise, and is then to be called again with the same.
+    """
+
+    def __init__(  # noqa: PLR0913 - the parts that hear
+        self,
+        cases: CaseStore,
+        apis: Apis,
+        stages: Stages,
+        endings: Endings,
+        messages: Messages,
+        *,
+        ownership: Ownership | None = None,
+        sequencer: Sequencer | None = None,
+    ) -> None:
+        self._cases = cases
+        self._apis = apis
+        self._stages = stages
+        self._endings = endings
+        self._messages = messages
+        self._ownership = ownership or Ownership(cases, apis)
+        self._sequencer = sequencer or Sequencer()
+        self._chats: Fetching[ChatView] = Fetching()
+
+    async def message(self, connection: GiosgConnection, chat_id: str, message: MessageView) -> None:
+        """Something was said or happened in a chat, which may be anybody's."""
+        session = await self._ownership.resolve(connection, chat_id)
+        heard = await self._of(connection, chat_id, session)
+        if heard is not None:
+            await self._take_message(heard, message, fetched=False)
+
+    async def messages(self, connection: GiosgConnection, chat_id: str, messages: Sequence[MessageView]) -> None:
+        """All that giosg's list has, as it is now: what is missing here is delivered, what was changed is corrected."""
+        heard = await self._of(connection, chat_id, await self._ownership.resolve(connection, chat_id))
+        if heard is None:
+            return
+        news = [one for one in messages if self._messages.is_news(heard.case, one)]
+        taking = [self._take_message(heard, one, fetched=True) for one in news]
+        for outcome in await asyncio.gather(*taking, return_exceptions=True):
+            if outcome is not None:
+                raise outcome
+
+    async def message_changed(self, connection: GiosgConnection, chat_id: str, change: MessageView) -> None:
+        """Members of a message are others now; where the message itself is not known here, it is fetched."""
+        heard = await self._known(connection, chat_id)
+        if heard is None or not is_heard(heard.case, chat_id):
+            return
+        if was_seen(heard.case, change):
+            if heard.case.is_open and change.message is not None:
+                act = partial(self._messages.edit, connection, heard.session, change)
+                await self._sequencer.deliver(_key(heard), _about(change.id), act)
+            return
+        if is_sent(heard.case, change.id) or change.id in heard.case.echoes:
+            return
+        try:
+            whole = await self._apis.of(connection.name).message(chat_id, change.id)
+        except (ChatGoneError, ChannelAuthFailedError):
+            return
+        await self._take_message(heard, whole, fetched=True)
+
+    async def message_removed(self, connection: GiosgConnection, chat_id: str, message_id: str) -> None:
+        """A message is gone."""
+        heard = await self._known(connection, chat_id)
+        if heard is None or is_sent(heard.case, message_id) or message_id in heard.case.echoes:
+            return
+        act = partial(self._messages.delete, connection, heard.session, message_id)
+        await self._sequencer.deliver(_key(heard), _about(message_id), act)
+
+    async def chat_added(self, connection: GiosgConnection, chat: ChatView) -> None:
+        """There is a new chat, which may be one that is being opened here."""
+        session = await self._ownership.resolve(connection, chat.id)
+        await self._take_chat(await self._of(connection, chat.id, session), chat, fetched=False)
+
+    async def chat(self, connection: GiosgConnection, chat: ChatView, *, fetched: bool = False) -> None:
+        """Members of a chat are others now, or, ``fetched``, this is all of it as C8 has just answered."""
+        await self._take_chat(await self._known(connection, chat.id), chat, fetched=fetched)
+
+    async def chat_gone(self, connection: GiosgConnection, chat_id: str) -> None:
+        """A chat is said to be erased; it is when C8 says so as well."""
+        heard = await self._known(connection, chat_id)
+        if heard is None or heard.case.chat is None or heard.case.chat.id != chat_id:
+            return
+        if heard.case.stage == "removed" and is_settled(heard.case):
+            return
+        try:
+            chat = await self._fetch(connection, chat_id)
+        except (ChatGoneError, ChannelAuthFailedError):  # where C8 is refused, the webhook's own word has to do
+            await self._sequencer.deliver(_key(heard), _place_of_chat(chat_id, None), partial(self._remove, heard))
+        else:
+            await self._take_chat(heard, chat, fetched=True)
+
+    async def _known(self, connection: GiosgConnection, chat_id: str) -> _Heard | None:
+        return await self._of(connection, chat_id, await self._ownership.known(connection, chat_id))
+
+    async def _of(self, connection: GiosgConnection, chat_id: str, session: SessionId | None) -> _Heard | None:
+        """None: it is nobody's here, or another connection of the same organization hears of it as well."""
+        case = None if session is None else (await self._cases.load(session)).case
+        if session is None or case is None or case.connection != connection.name:
+            HEARD.labels(connection.name, "foreign").inc()
+            return None
+        return _Heard(connection, session, chat_id, case)
+
+    async def _take_message(self, heard: _Heard, message: MessageView, *, fetched: bool) -> None:
+        message = message.model_copy(update={"chat_id": heard.chat_id})
+        if meaning_of(message) == "visitor":
+            HEARD.labels(heard.connection.name, "echo").inc()
+            await self._cases.change(heard.session, lambda found: echoed(found, message))
+            return
+        if not (fetched or not was_seen(heard.case, message)):
+            HEARD.labels(heard.connection.name, "known").inc()
+            return
+        place = Place(MESSAGE, moment_ms(message.created_at) or 0, message.id)
+        act = partial(self._messages.take, heard.connection, heard.session, message, fetched=fetched)
+        await self._sequencer.deliver(_key(heard), place, act)
+
+    async def _take_chat(self, heard: _Heard | None, chat: ChatView, *, fetched: bool) -> None:
+        if heard is None or not decides(heard.case, chat):
+            return
+        if not fetched and (needs_whole(heard.case, chat) or _is_unfinished(heard.case, chat)):
+            try:
+                chat = await self._fetch(heard.connection, chat.id)
+            except ChatGoneError:
+                await self._sequencer.deliver(_key(heard), _place_of_chat(chat.id, None), partial(self._remove, heard))
+                return
+            except ChannelAuthFailedError:
+                pass  # the webhook's own word has to do
+        act = partial(self._follow, heard, chat)
+        await self._sequencer.deliver(_key(heard), _place_of_chat(chat.id, chat.updated_at), act)
+
+    async def _fetch(self, connection: GiosgConnection, chat_id: str) -> ChatView:
+        call = partial(self._apis.of(connection.name).chat, chat_id)
+        return await self._chats.fetch(f"{connection.name} {chat_id}", call)
+
+    async def _follow(self, heard: _Heard, chat: ChatView) -> None:
+        """In the chat's turn: the case goes where its flags lead, or to its end."""
+        if not chat.is_ended:
+            await self._stages.change(heard.session, lambda found: after_flags(found, chat))
+            return
+        case = (await self._cases.load(heard.session)).case
+        if case is None or not decides(case, chat) or (is_settled(case) and not case.is_open):
+            return
+        await self._messages.catch_up(heard.connection, case, chat.id)
+        await self._endings.end(case, "ended_by_giosg" if case.closing_since_ms is None else "ended_by_visitor")
+
+    async def _remove(self, heard: _Heard) -> None:
+        case = (await self._cases.load(heard.session)).case
+        if case is not None and case.chat is not None and case.chat.id == heard.chat_id:
+            await self._endings.end(case, "removed")
+
+
+def _is_unfinished(case: Case, chat: ChatView) -> bool:
+    """Whether an end is told of that was marked and never brought to its end."""
+    return chat.is_ended is True and case.stage in ("ended", "removed") and not is_settled(case)
+
+
+def _key(heard: _Heard) -> str:
+    return f"{heard.connection.name} {heard.chat_id}"
+
+
+def _about(message_id: str) -> Place:
+    return Place(ABOUT_MESSAGES, 0, message_id)
+
+
+def _place_of_chat(chat_id: str, updated_at: str | None) -> Place:
+    return Place(CHAT, moment_ms(updated_at) or 0, chat_id)

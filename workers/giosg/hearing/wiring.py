@@ -1,0 +1,45 @@
+"""Puts together what hears giosg."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from workers.giosg.calls.client import Apis
+from workers.giosg.cases.endings import Endings
+from workers.giosg.cases.store import CaseStore
+from workers.giosg.connections.connection import Connections
+from workers.giosg.hearing.hearing import Hearing
+from workers.giosg.hearing.messages import Messages
+from workers.giosg.hearing.ownership import Ownership
+from workers.giosg.hearing.typing import Typing
+from workers.giosg.hearing.work import Webhooks
+from workers.giosg.telling.languages import Languages
+from workers.giosg.telling.links import Links
+from workers.giosg.telling.stages import Stages
+from workers.giosg.telling.visitor import Visitors
+from workers.giosg.watching.health import Health
+
+
+@dataclass(frozen=True, slots=True)
+class HearingParts:
+    """What others need of it: ``ownership`` knows foreign chats, ``webhooks`` handles what was stored."""
+
+    ownership: Ownership
+    hearing: Hearing
+    webhooks: Webhooks
+    languages: Languages
+    stages: Stages
+    endings: Endings
+
+
+def make_hearing(
+    connections: Connections, cases: CaseStore, apis: Apis, *, visitors: Visitors, links: Links, health: Health
+) -> HearingParts:
+    """All of it, with nothing begun."""
+    languages, stages = Languages(apis), Stages(cases, visitors)
+    endings = Endings(cases, visitors, links, connections, languages)
+    ownership = Ownership(cases, apis)
+    messages = Messages(cases, apis, visitors, links=links, languages=languages, stages=stages, health=health)
+    hearing = Hearing(cases, apis, stages, endings, messages, ownership=ownership)
+    webhooks = Webhooks(connections, hearing, Typing(cases, ownership, visitors))
+    return HearingParts(ownership, hearing, webhooks, languages, stages, endings)
