@@ -21,6 +21,7 @@ from broker.cli import (
     subjects,
     tap,
     timers,
+    webhooks,
     worker,
 )
 from broker.cli.bench import commands as bench
@@ -70,6 +71,7 @@ app.add_typer(demo.app, name="demo")
 app.add_typer(deadletters.app, name="deadletters")
 app.add_typer(stubs.app, name=stubs.NAME)
 app.add_typer(subjects.app, name="subjects")
+app.add_typer(webhooks.app, name="webhooks")
 
 
 def main(arguments: list[str]) -> int:
