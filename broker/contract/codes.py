@@ -12,6 +12,8 @@ from broker.errors import (
     ChannelAuthFailedError,
     ChannelGaveUpError,
     DeploymentInProgressError,
+    DeskRefusedError,
+    DeskUnavailableError,
     ForbiddenError,
     InvalidBodyError,
     InvalidChannelError,
@@ -36,6 +38,7 @@ from broker.errors import (
     UnknownChatError,
     UnknownConnectionError,
     UnknownDeploymentError,
+    UnknownDeskError,
     UnknownSessionError,
     UnknownStubError,
 )
@@ -128,6 +131,13 @@ CODES: tuple[Code, ...] = (
     _of(RunAbandonedError, "Look for what ends or blocks the process; then redrive.", as_error=False),
     _of(NoConversationError, "The action names the session that it speaks to.", as_error=False),
     _of(UnencodableBodyError, "A stub sends and keeps text, numbers, lists and maps.", as_error=False),
+    _of(
+        UnknownDeskError,
+        "Add the connection to the desk's file, or correct what names it; then redrive.",
+        as_error=False,
+    ),
+    _of(DeskUnavailableError, "Redrive it while somebody is at the desk, or answer it otherwise.", as_error=False),
+    _of(DeskRefusedError, "The detail has the desk's own words; mend that, then redrive.", as_error=False),
     _of(ChannelGaveUpError, "See that the outside system answers again; then redrive.", as_error=False),
     _of(
         ChannelAuthFailedError,

@@ -84,6 +84,13 @@ from broker.errors.deployments import (
     UnknownRefError,
     VersionNotReadyError,
 )
+from broker.errors.desk_runs import (
+    DeskClosedError,
+    DeskRefusedError,
+    DeskUnavailableError,
+    RoomClosedError,
+    UnknownDeskError,
+)
 from broker.errors.desks import (
     AnswerIncompleteError,
     IdentityLostError,
@@ -161,6 +168,9 @@ __all__ = [
     "DemoStuckError",
     "DeploymentError",
     "DeploymentInProgressError",
+    "DeskClosedError",
+    "DeskRefusedError",
+    "DeskUnavailableError",
     "EventGoneError",
     "EventNotFoundError",
     "ForbiddenError",
@@ -202,6 +212,7 @@ __all__ = [
     "RepositoryError",
     "RequestRefusedError",
     "ReservedSubjectError",
+    "RoomClosedError",
     "RoomUnknownError",
     "RunAbandonedError",
     "RunTimedOutError",
@@ -224,6 +235,7 @@ __all__ = [
     "UnknownChatError",
     "UnknownConnectionError",
     "UnknownDeploymentError",
+    "UnknownDeskError",
     "UnknownRefError",
     "UnknownSessionError",
     "UnknownStubError",

@@ -45,3 +45,16 @@ class DeskRefusedError(BackboneError):
 
     def __init__(self, stub: str, *, problem: str) -> None:
         super().__init__(f"desk {stub} would not take it: {problem}")
+
+
+class RoomClosedError(BackboneError):
+    """No chat can be opened now; what follows is for the desk's policy to say.
+
+    ``is_unknown``: the desk's system has no such room, so that waiting is in vain.
+    """
+
+    code = "room_closed"
+
+    def __init__(self, stub: str, *, is_unknown: bool = False) -> None:
+        super().__init__(f"the room of desk {stub} is {'not known there' if is_unknown else 'closed'}")
+        self.is_unknown = is_unknown

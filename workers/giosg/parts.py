@@ -22,6 +22,7 @@ from workers.giosg.edge import Endpoint, build_app
 from workers.giosg.hearing.inbox import Inbox
 from workers.giosg.hearing.wiring import make_hearing
 from workers.giosg.hearing.work import hearing_work
+from workers.giosg.runs.wiring import Surroundings, runs_works
 from workers.giosg.settings import GiosgSettings
 from workers.giosg.telling.links import Links
 from workers.giosg.telling.visitor import SERVICE, Visitors
@@ -80,4 +81,17 @@ async def open_parts(settings: GiosgSettings, backbone: Backbone, connections: C
             webhook_seen=health.webhook_seen,
         )
         app = build_app(Endpoint(connections, inbox), health.report, lambda: backbone.ready)
-        yield Parts(backbone, app, (hearing_work(heard.webhooks, lease_s=settings.lease_s),))
+        around = Surroundings(
+            connections,
+            apis,
+            cases,
+            visitors,
+            links,
+            heard.languages,
+            heard.endings,
+            heard.stages,
+            availability,
+            health,
+        )
+        works = (hearing_work(heard.webhooks, lease_s=settings.lease_s), *await runs_works(settings, backbone, around))
+        yield Parts(backbone, app, works)

@@ -18,6 +18,9 @@ class GiosgSettings(Settings):
     patience_s: float = Field(
         600.0, gt=0, description="Seconds that a visitor's message is tried while giosg is away; then: dead letter."
     )
+    hold_look_s: float = Field(
+        15.0, gt=0, description="Seconds between two looks at a closed room that held messages wait for."
+    )
 
 
 def connections_of(settings: GiosgSettings) -> Connections:

@@ -23,9 +23,17 @@ from broker.domain.wire import Body, dump
 from broker.runtime.backbone import Backbone, open_backbone
 from broker.runtime.embedded import EmbeddedServer, nats_server
 from broker.transport.connection import connect
-from broker.transport.ensure import ensure
+from broker.transport.ensure import ensure, ensure_bucket
 from broker.transport.reader import read_range
-from broker.transport.topology import CONVERSATIONS, DEADLETTER_STREAM, DELIVERIES, PARTITIONS, PROFILES
+from broker.transport.topology import (
+    CONVERSATIONS,
+    DEADLETTER_STREAM,
+    DELIVERIES,
+    PARTITIONS,
+    PROFILES,
+    SESSIONS,
+    stream_of,
+)
 from tests.conftest import TIME_FACTOR, poll
 from tests.processes import free_port, worker_process
 from tests.standins.giosg_control import API_TOKEN, ORGANIZATION_ID, ROOM_ID, Giosg
@@ -96,6 +104,11 @@ class Desk:
         """A visitor opens the window: a new conversation, known to the linker."""
         conversation = self.path.conversation(SessionId(str(uuid4())))
         await self.publish(self.path.initialize(), self.visitor_body(conversation))
+
+        async def known() -> bool:
+            return (await self.backbone.records(SESSIONS).read(conversation.session)).value is not None
+
+        await poll(known)
         return conversation
 
     async def say(self, conversation: Conversation, text: str, kind: Kind = Kind.MESSAGE, **members: Any) -> int:
@@ -242,6 +255,14 @@ async def server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Embe
         async with connect(running.url, name="test-topology") as connection:
             await ensure(connection)
         yield running
+
+
+@pytest_asyncio.fixture(autouse=True)
+async def nothing_known(server: EmbeddedServer) -> None:
+    """The stand-in gives the same ids again after each reset: what is known of those must go as well."""
+    async with connect(server.url, name="test-purge") as connection:
+        await ensure_bucket(connection, CASES)
+        await connection.ask(f"STREAM.PURGE.{stream_of(CASES)}", {})
 
 
 @pytest.fixture(scope="session")

@@ -37,10 +37,11 @@ class Given:
 
 @dataclass(frozen=True, slots=True)
 class Visited:
-    """One thing that the visitor did."""
+    """One thing that the visitor did; ``is_data``: its data changed."""
 
     sequence: int
     visit: Visit
+    is_data: bool
 
 
 class History:
@@ -66,9 +67,13 @@ class History:
         )
 
     async def given_up_since(self, conversation: Conversation, *, after: int) -> bool:
-        """Whether the conversation's link was ended after that event, by who has the right to."""
-        found = await self._read(conversation, (Kind.CANCELLED,), after=max(after, 0))
-        return any(validate(Unlinked, decode(each.data), what="link fact").reason in GIVEN_UP for each in found)
+        """Whether the visitor left after that event, or a program ended the link."""
+        for each in await self._read(conversation, (Kind.ENDED, Kind.CANCELLED), after=max(after, 0)):
+            if each.public_subject == conversation.subject(Kind.ENDED):
+                return True
+            if validate(Unlinked, decode(each.data), what="link fact").reason in GIVEN_UP:
+                return True
+        return False
 
     async def visits(self, conversation: Conversation, *, before: int | None = None) -> list[Visited]:
         """What the visitor did, or what is kept of it, oldest first: messages and data, each as it came."""
@@ -81,7 +86,7 @@ class History:
                 visit = read_visit(conversation.path.channel, decode(each.data, depth_max=EVENT_DEPTH_MAX))
             except BackboneError:
                 continue  # the linker has set it aside
-            found.append(Visited(each.sequence, visit))
+            found.append(Visited(each.sequence, visit, each.public_subject == conversation.subject(Kind.USERDATA)))
         return found
 
     async def _linked(self, conversation: Conversation, epoch: int) -> Linked | None:

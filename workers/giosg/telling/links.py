@@ -36,14 +36,14 @@ class Links:
         link = await self.live(case, now_ms=now_ms)
         return link is not None and str(link.stub) == stub_name(case.connection)
 
-    async def take(self, case: Case, *, hours: float, event_id: str) -> None:
-        """Have the conversation for so long from now on."""
-        await self._set(case, stub_name(case.connection), hours=hours, event_id=event_id)
+    async def take(self, case: Case, *, hours: float, event_id: str) -> int:
+        """Have the conversation for so long from now on; the epoch of that link."""
+        return await self._set(case, stub_name(case.connection), hours=hours, event_id=event_id)
 
-    async def give_back(self, case: Case, *, hours: float, event_id: str) -> None:
-        """Let the stub that handed over have it again."""
+    async def give_back(self, case: Case, *, hours: float, event_id: str) -> int:
+        """Let the stub that handed over have it again; the epoch of its link."""
         assert case.giver is not None  # noqa: S101 - asked by whoever calls
-        await self._set(case, case.giver, hours=hours, event_id=event_id)
+        return await self._set(case, case.giver, hours=hours, event_id=event_id)
 
     async def release(self, case: Case, *, event_id: str) -> None:
         """End the desk's own link, and nobody else's."""
@@ -62,16 +62,18 @@ class Links:
         headers = self._headers(case, event_id) | {names.CONVERSATION: conversation_of(case).prefix}
         await self._publisher.store(str(subject), codec.encode(run), headers)
 
-    async def _set(self, case: Case, stub: str, *, hours: float, event_id: str) -> None:
+    async def _set(self, case: Case, stub: str, *, hours: float, event_id: str) -> int:
         task: Body = {"operation": "set", "sessionuuid": case.session, "stubref": stub}
         task["set_new_with_timeout_hours"] = hours
-        await self._task(case, Kind.SET, task, event_id)
+        return await self._task(case, Kind.SET, task, event_id)
 
-    async def _task(self, case: Case, kind: Kind, task: Body, event_id: str) -> None:
+    async def _task(self, case: Case, kind: Kind, task: Body, event_id: str) -> int:
+        """Where it stands in the log; for one that stood there before, the place of that."""
         conversation = conversation_of(case)
         channel = conversation.path.channel
         body = codec.encode({"params": {"platform": channel, channel: task}})
-        await self._publisher.store(conversation.subject(kind), body, self._headers(case, event_id))
+        stored = await self._publisher.store(conversation.subject(kind), body, self._headers(case, event_id))
+        return stored.sequence
 
     def _headers(self, case: Case, event_id: str) -> dict[str, str]:
         return {
