@@ -13,6 +13,7 @@ from broker.cli import (
     deadletters,
     dev,
     explain,
+    giosg,
     links,
     partitions,
     publish,
@@ -69,6 +70,7 @@ app.add_typer(channels.app, name="channels")
 app.add_typer(chats.app, name="chats")
 app.add_typer(demo.app, name="demo")
 app.add_typer(deadletters.app, name="deadletters")
+app.add_typer(giosg.app, name=giosg.NAME)
 app.add_typer(stubs.app, name=stubs.NAME)
 app.add_typer(subjects.app, name="subjects")
 app.add_typer(webhooks.app, name="webhooks")

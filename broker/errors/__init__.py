@@ -93,6 +93,7 @@ from broker.errors.desk_runs import (
 )
 from broker.errors.desks import (
     AnswerIncompleteError,
+    CredentialsRefusedError,
     IdentityLostError,
     RoomUnknownError,
     VisitorTokenRefusedError,
@@ -162,6 +163,7 @@ __all__ = [
     "ChatNotOwnedError",
     "CommandRefusedError",
     "ConflictError",
+    "CredentialsRefusedError",
     "DataFolderTakenError",
     "DataFolderUnusableError",
     "DemoDeploymentError",

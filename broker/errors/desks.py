@@ -5,6 +5,16 @@ from __future__ import annotations
 from broker.errors.channels import ChannelAnswerError, ChannelAuthFailedError, ChannelError, ChannelRejectedError
 
 
+class CredentialsRefusedError(ChannelAuthFailedError):
+    """The desk's system does not take our API token (401), or its user may not do what was asked (403)."""
+
+    code = "credentials_refused"
+
+    def __init__(self, channel: str, *, status: int, problem: str) -> None:
+        super().__init__(channel, problem=f"it answered with status {status}: {problem}")
+        self.status = status
+
+
 class VisitorTokenRefusedError(ChannelAuthFailedError):
     """The desk's system does not take a visitor's token any more; a fresh one is asked for."""
 

@@ -14,6 +14,7 @@ from broker.runtime.outbound_http import OutboundHttp
 from workers.giosg.calls.exchange import PROBE_WAIT_S, Exchange, OnOutcome
 from workers.giosg.calls.outcomes import Model, read
 from workers.giosg.calls.request import CallName, Method, Request, giosg_id
+from workers.giosg.calls.room import read_room
 from workers.giosg.calls.tokens import VisitorTokens
 from workers.giosg.calls.visitor import VisitorCalls
 from workers.giosg.cases.store import CaseStore
@@ -48,8 +49,7 @@ class GiosgApi:
         Raises:
             RoomUnknownError: the organization has no such room.
         """
-        connection = self.connection
-        return await self._ask("room", f"{self._orgs}/rooms/{connection.room_id}", RoomView)
+        return await read_room(self._exchange)
 
     async def chat(self, chat_id: str) -> ChatView:
         """C8.

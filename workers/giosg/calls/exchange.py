@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import stamina
 import structlog
 
-from broker.errors import ChannelAuthFailedError, ChannelError
+from broker.errors import ChannelError, CredentialsRefusedError
 from broker.runtime.outbound_http import Answer, Call, OutboundHttp
 from workers.giosg.calls.metrics import CALLS, RETRIES, THROTTLED
 from workers.giosg.calls.outcomes import TOO_MANY, Model, asked_wait_s, failure_of, parsed, read
@@ -55,6 +55,7 @@ class Exchange:
         self._probe_wait_s = probe_wait_s
         self._pace = Pace(at_once_max=connection.max_concurrent_requests)
         self._refused_until_s = 0.0
+        self._refused_with = 0
 
     def place(self, name: CallName) -> str:
         """How a call is named in errors."""
@@ -137,8 +138,8 @@ class Exchange:
 
     def _check_credentials(self, to: str, request: Request) -> None:
         if request.scheme == "Token" and time.monotonic() < self._refused_until_s:
-            problem = "it did not take the API token a moment ago: mend it; it is tried again once a minute"
-            raise ChannelAuthFailedError(to, problem=problem)
+            problem = "the API token was refused a moment ago, and is tried again once a minute"
+            raise CredentialsRefusedError(to, status=self._refused_with, problem=problem)
 
     def _look(self, request: Request, answer: Answer) -> None:
         """What an answer says about all calls of the connection."""
@@ -150,7 +151,7 @@ class Exchange:
             log.warning("giosg_throttles", connection=name, call=request.name, wait_s=wait_s)
         # A token that may not look at one chat may still be good; one that may not look at the room is not.
         elif request.scheme == "Token" and (answer.status == 401 or (answer.status == 403 and request.name == "room")):
-            self._refused_until_s = time.monotonic() + self._probe_wait_s
+            self._refused_until_s, self._refused_with = time.monotonic() + self._probe_wait_s, answer.status
             log.error("giosg_api_token_refused", connection=name, call=request.name, status=answer.status)
 
     def _secrets(self, request: Request) -> tuple[str, ...]:

@@ -16,12 +16,12 @@ from pydantic import ValidationError
 from broker.domain.wire import Wire
 from broker.errors import (
     AnswerIncompleteError,
-    ChannelAuthFailedError,
     ChannelError,
     ChannelRejectedError,
     ChannelSilentError,
     ChannelThrottledError,
     ChatGoneError,
+    CredentialsRefusedError,
     RoomUnknownError,
     VisitorTokenRefusedError,
 )
@@ -67,7 +67,7 @@ def _credential_failure(to: str, request: Request, status: int) -> ChannelError 
         problem = "it does not take the API token: it was revoked, or the user who made it was deleted"
     else:
         problem = "the API token may not do that: its user lacks the permission, or the organization is another"
-    return ChannelAuthFailedError(to, problem=f"it answered with status {status}: {problem}")
+    return CredentialsRefusedError(to, status=status, problem=problem)
 
 
 def _gone(name: CallName) -> type[ChannelRejectedError]:
