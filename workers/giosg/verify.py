@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import logging
 import sys
 from collections.abc import Mapping, Sequence
 
 import structlog
 
-from broker.cli.reporting import quiet_logs
 from broker.cli.terminal import Terminal
 from broker.errors import SettingsError
 from broker.runtime.outbound_http import OutboundHttp
@@ -90,6 +90,5 @@ def _tell(checks: Sequence[Check], connection: GiosgConnection, page: Page) -> i
 
 
 if __name__ == "__main__":
-    quiet_logs()
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(60))  # the page says it all
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))  # the page says it all
     sys.exit(main(sys.argv[1:], child_environment({})))

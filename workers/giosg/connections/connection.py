@@ -32,7 +32,6 @@ from workers.giosg.connections.rules import (
 LINK_HOURS_DEFAULT = 24.0
 LINK_HOURS_MAX = 24.0 * 365
 SERVICE = "giosg"
-VISITOR_NAME_CHARACTERS_MAX = 255
 HIDDEN = "…"
 """Stands for a secret where one is not shown."""
 
@@ -106,11 +105,6 @@ class GiosgConnection(BaseModel):
         """All its secrets, for whoever has to keep them out of a text."""
         kept = (self.api_token, self.webhook_secret, self.webhook_secret_previous, self.app_secret)
         return tuple(one.get_secret_value() for one in kept if one is not None)
-
-    def visitor_name(self, *, display_name: str, channel: str, session: str) -> str:
-        """What giosg's console shows for the visitor; empty: nothing is told."""
-        given = {"display_name": display_name, "channel": channel, "session": session[:8]}
-        return self.visitor_name_template.format_map(given).strip()[:VISITOR_NAME_CHARACTERS_MAX]
 
 
 @dataclass(frozen=True, slots=True)

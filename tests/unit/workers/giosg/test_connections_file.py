@@ -104,20 +104,6 @@ def test_no_secret_is_in_what_a_connection_shows_of_itself() -> None:
 
 
 @pytest.mark.parametrize(
-    ("template", "name"),
-    [
-        pytest.param("{display_name}", "Alice", id="the name alone"),
-        pytest.param("{display_name} ({channel} {session})", "Alice (webchat 0a6a1b1c)", id="everything"),
-        pytest.param("", "", id="nothing: giosg is not told"),
-        pytest.param("x" * 300, "x" * 255, id="cut"),
-    ],
-)
-def test_a_visitors_name_is_made_by_the_template(template: str, name: str) -> None:
-    connection = loaded(visitor_name_template=template)
-    assert connection.visitor_name(display_name="Alice", channel="webchat", session=UUID) == name
-
-
-@pytest.mark.parametrize(
     ("changes", "expected"),
     [
         pytest.param({"organization_id": UUID.replace("-", "")}, "organization_id: expected a uuid", id="no dashes"),
@@ -160,13 +146,8 @@ def test_a_visitors_name_is_made_by_the_template(template: str, name: str) -> No
         ),
         pytest.param({"language": "Finnish"}, "language: expected a language's code", id="language"),
         pytest.param({"chat_type": "task"}, "chat_type: input should be 'visitor' or 'external'", id="chat type"),
-        pytest.param(
-            {"visitor_name_template": "{name}"}, "it may hold {channel}, {display_name}, {session}", id="field"
-        ),
-        pytest.param(
-            {"visitor_name_template": "{display_name.x}"}, "visitor_name_template: it may hold", id="attribute"
-        ),
-        pytest.param({"visitor_name_template": "{display_name"}, "a brace is not closed", id="brace"),
+        pytest.param({"visitor_name_template": "{name}"}, "it may hold {display_name} and no other", id="field"),
+        pytest.param({"visitor_name_template": "{display_name"}, "visitor_name_template: it may hold", id="brace"),
         pytest.param({"visitor_variables": {"": "x"}}, "visitor_variables: a key is empty", id="no key"),
         pytest.param({"visitor_variables": {"username": "x"}}, "set visitor_name_template instead", id="reserved key"),
         pytest.param({"presence_seconds": 29}, "presence_seconds: expected 30 to 3600", id="presence"),
