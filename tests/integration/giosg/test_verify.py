@@ -16,6 +16,7 @@ import pytest
 
 from broker.runtime.settings import child_environment
 from tests.conftest import TIME_FACTOR
+from tests.integration.giosg.conftest import Desk
 from tests.processes import free_port
 from tests.standins.giosg_control import API_TOKEN, ORGANIZATION_ID, ROOM_ID, Giosg
 from workers.giosg.checking.webhooks import ACTION
@@ -238,6 +239,12 @@ async def test_without_a_file_it_is_told_where_to_name_one(verify: Verify) -> No
     result = await verify("--json")
     assert result.code == 1
     assert "HEIMDALL_GIOSG_CONNECTIONS" in result.records[0]["found"]
+
+
+async def test_a_running_worker_answers_as_it_should(verify: Verify, desk: Desk, tmp_path: Path) -> None:
+    result = await verify(f"--file={tmp_path / 'giosg.toml'}")
+    assert result.failed == {}
+    assert (result.code, result.state("webhook chats: our secret")) == (0, "ok")
 
 
 @dataclass

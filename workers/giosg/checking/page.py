@@ -64,5 +64,5 @@ class Page:
     def end(self, failed: int) -> None:
         """The result in a line."""
         if not self._out.as_json:
-            told = ("all is well", "bold green") if not failed else (f"{failed} failed: see the arrows", "bold red")
+            told = ("all is well", "bold green") if not failed else (f"{failed} failed", "bold red")
             self._out.text(Text.assemble(told))
