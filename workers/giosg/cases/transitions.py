@@ -100,16 +100,14 @@ def echoed(case: Case, message: MessageView) -> Case:
     return case.model_copy(update={"echoes": [*case.echoes, message.id][-ECHOES_MAX:]})
 
 
-def after_user_message(case: Case) -> Case:
-    """An agent has written."""
-    if not case.is_open:
-        return case
-    return _in_chat(_staged(case, "active"), answered=True)
+def after_user_message(case: Case, *, at: str | None = None) -> Case:
+    """An agent has written, at that moment of giosg's: flags that are older say nothing any more."""
+    return _in_chat(_taken(case, at), answered=True) if case.is_open else case
 
 
-def after_join(case: Case) -> Case:
-    """An agent has taken the chat."""
-    return _staged(case, "active") if case.is_open else case
+def after_join(case: Case, *, at: str | None = None) -> Case:
+    """An agent has taken the chat, at that moment of giosg's."""
+    return _taken(case, at) if case.is_open else case
 
 
 def after_leave(case: Case, *, users_present: int | None) -> Case:
@@ -218,6 +216,12 @@ def _waits(chat: ChatView) -> bool | None:
     if chat.is_waiting or chat.is_pending:
         return True
     return None if chat.is_waiting is None or chat.is_pending is None else False
+
+
+def _taken(case: Case, at: str | None) -> Case:
+    if case.chat is not None and is_later(at, case.chat.updated_at):
+        case = _in_chat(case, updated_at=at)
+    return _staged(case, "active")
 
 
 def _staged(case: Case, stage: Stage) -> Case:

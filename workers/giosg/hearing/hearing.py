@@ -64,7 +64,7 @@ class Hearing:
         self._stages = stages
         self._endings = endings
         self._messages = messages
-        self._ownership = ownership or Ownership(cases, apis)
+        self._ownership = ownership or Ownership(cases, apis, stages)
         self._sequencer = sequencer or Sequencer()
         self._chats: Fetching[ChatView] = Fetching()
 

@@ -155,7 +155,7 @@ def _after(message: MessageView, meaning: Meaning, *, is_late: bool) -> Callable
         if is_late or case.chat is None or case.chat.id != message.chat_id:
             return case
         if meaning in SPOKEN:
-            return after_user_message(case)
-        return after_join(case) if meaning == "joined" else case
+            return after_user_message(case, at=message.created_at)
+        return after_join(case, at=message.created_at) if meaning == "joined" else case
 
     return change

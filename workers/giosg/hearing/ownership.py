@@ -18,6 +18,7 @@ from workers.giosg.cases.store import CaseStore, now_ms
 from workers.giosg.cases.transitions import with_chat
 from workers.giosg.connections.connection import GiosgConnection
 from workers.giosg.hearing.metrics import LOOKUPS
+from workers.giosg.telling.stages import Stages
 
 FOREIGN_KEPT_S = 3_600.0
 UNSURE_KEPT_S = 10.0
@@ -33,9 +34,12 @@ log = structlog.get_logger()
 class Ownership:
     """One look-up at giosg per unknown chat, whatever is told of it at the same time; then memory."""
 
-    def __init__(self, cases: CaseStore, apis: Apis, *, starting_wait_s: float = STARTING_WAIT_S) -> None:
+    def __init__(
+        self, cases: CaseStore, apis: Apis, stages: Stages, *, starting_wait_s: float = STARTING_WAIT_S
+    ) -> None:
         self._cases = cases
         self._apis = apis
+        self._stages = stages
         self._starting_wait_s = starting_wait_s
         self._foreign_until_s: dict[tuple[str, str], float] = {}
         self._unsure_until_s: dict[tuple[str, str], float] = {}
@@ -116,7 +120,7 @@ class Ownership:
             return None
         owner = await self._cases.own_chat(connection.organization_id, chat_id, SessionId(case.session))
         if owner == case.session:
-            await self._cases.change(
+            await self._stages.change(
                 owner, lambda found: with_chat(found, chat, now_ms()) if found.starting is not None else None
             )
             log.info("chat_adopted", session_id=case.session[:8], connection=connection.name)

@@ -10,6 +10,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from structlog.contextvars import clear_contextvars
+
 from broker.errors import BackboneError
 
 WAIT_S = 1.0
@@ -73,6 +75,7 @@ class Sequencer:
         await entry.done
 
     async def _work(self, name: str, chat: _Chat) -> None:
+        clear_contextvars()  # what it does here is not of the webhook alone that came first
         try:
             while chat.entries:
                 await self._wait_for_others(chat)

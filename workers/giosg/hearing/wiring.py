@@ -38,7 +38,7 @@ def make_hearing(
     """All of it, with nothing begun."""
     languages, stages = Languages(apis), Stages(cases, visitors)
     endings = Endings(cases, visitors, links, connections, languages)
-    ownership = Ownership(cases, apis)
+    ownership = Ownership(cases, apis, stages)
     messages = Messages(cases, apis, visitors, links=links, languages=languages, stages=stages, health=health)
     hearing = Hearing(cases, apis, stages, endings, messages, ownership=ownership)
     webhooks = Webhooks(connections, hearing, Typing(cases, ownership, visitors))

@@ -290,3 +290,8 @@ def test_an_end_is_settled_once_all_that_follows_was_done() -> None:
     assert not is_settled(over)
     assert is_settled(settled(over, "c1"))
     assert not is_settled(with_chat(settled(over, "c1"), view(id="c2"), NOW_MS))
+
+
+def test_flags_from_before_an_agent_came_do_not_make_the_visitor_wait_again() -> None:
+    case = after_join(WAITING, at=NEW)
+    assert after_flags(case, view(is_waiting=True, present_user_participant_count=0, updated_at=OLD)) == case
