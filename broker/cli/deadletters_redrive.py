@@ -82,12 +82,12 @@ async def _candidates(connection: Connection, chosen: Wanted) -> tuple[list[Cand
 
 def _show_plan(plan: list[Candidate], out: Terminal) -> None:
     for place, candidate in enumerate(plan, 1):
-        what = "event" if candidate.stub is None else "run"
+        what = "webhook" if candidate.is_webhook else "event" if candidate.stub is None else "run"
         if out.as_json:
             out.record({"place": place, "letter": candidate.letter, "what": what, "session": candidate.session})
         else:
             session = one_line((candidate.session or "")[:8])
-            out.row(Text.assemble(f"{place:>4}  letter {candidate.letter}  {what:<5}  ", (session, "magenta")))
+            out.row(Text.assemble(f"{place:>4}  letter {candidate.letter}  {what:<7}  ", (session, "magenta")))
     note(f"{len(plan)} would be redriven, nothing was published")
 
 

@@ -12,7 +12,8 @@ class Candidate:
 
     ``letter`` is its own sequence; ``position`` the sequence that its original was first stored under, in its stream.
     Of a run, ``stub`` is the stub's whole address and ``caused_by`` the log sequence of the event behind it, 0 where
-    none is named; an event has no stub. ``session`` is None where neither is about a conversation.
+    none is named; an event has no stub. ``session`` is None where neither is about a conversation. A
+    webhook has neither, and stands at its own position: its order and the events' have nothing to do with each other.
     """
 
     letter: int
@@ -20,6 +21,7 @@ class Candidate:
     session: str | None = None
     stub: str | None = None
     caused_by: int = 0
+    is_webhook: bool = False
 
 
 def in_order(candidates: Iterable[Candidate]) -> list[Candidate]:

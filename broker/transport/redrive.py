@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from broker.domain import headers as names
 from broker.domain.grammar import parse_subject
 from broker.domain.redriving import Candidate, in_order
-from broker.domain.subjects import LINK_FACTS, ConversationSubject, DeliverySubject
+from broker.domain.subjects import LINK_FACTS, ConversationSubject, DeliverySubject, WebhookSubject
 from broker.errors import GrammarError, LinkerBehindError, NotRedrivableError
 from broker.transport.connection import Connection
 from broker.transport.letters import Letter, one_letter, remove_letter
 from broker.transport.publisher import Publisher
 from broker.transport.reader import read_one, read_range
 from broker.transport.requests import public_subject
-from broker.transport.topology import CONVERSATIONS, DELIVERIES, LINKER_REST_CONSUMER, linker_consumer
+from broker.transport.topology import CONVERSATIONS, DELIVERIES, LINKER_REST_CONSUMER, WEBHOOK_STREAM, linker_consumer
 
 CUT_MARK = "; body cut from "
 """What a letter's detail says when the original was too long to be kept whole."""
@@ -43,7 +43,7 @@ class Redriven:
 def why_not(letter: Letter) -> str | None:
     """What keeps a letter from being published again, None if nothing does."""
     content = letter.content
-    if content.stream not in (CONVERSATIONS, DELIVERIES):
+    if content.stream not in (CONVERSATIONS, DELIVERIES, WEBHOOK_STREAM):
         return f"its original is no event and no run, but from {content.stream}"
     if CUT_MARK in content.detail:
         return "its body was too long to be kept whole"
@@ -53,6 +53,8 @@ def why_not(letter: Letter) -> str | None:
         return "its subject is outside the grammar"
     if isinstance(subject, ConversationSubject) and subject.kind in LINK_FACTS:
         return "it says what the linker alone may say"
+    if isinstance(subject, WebhookSubject) and subject.outcome != "taken":
+        return "nobody works on a call that was not taken"
     return None
 
 
@@ -63,9 +65,10 @@ def candidate_of(letter: Letter) -> Candidate:
     return Candidate(
         letter=letter.sequence,
         position=letter.first_sequence,
-        session=letter.session,
+        session=None if content.stream == WEBHOOK_STREAM else letter.session,
         stub=_stub_of(content.subject) if content.stream == DELIVERIES else None,
         caused_by=int(caused_by) if caused_by.isascii() and caused_by.isdigit() else 0,
+        is_webhook=content.stream == WEBHOOK_STREAM,
     )
 
 

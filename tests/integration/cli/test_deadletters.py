@@ -23,7 +23,7 @@ from broker.transport.letters import Letter, Selection, letters, one_letter, rem
 from broker.transport.publisher import Publisher, open_publisher
 from broker.transport.reader import StoredMessage, read_range
 from broker.transport.redrive import Redrive, candidate_of
-from broker.transport.topology import CONVERSATIONS, DELIVERIES
+from broker.transport.topology import CONVERSATIONS, DELIVERIES, WEBHOOK_STREAM
 from tests.integration.cli.conftest import Cli, conversation, started
 
 STUB = Stub.parse("keeper.A-1")
@@ -158,6 +158,17 @@ async def test_one_that_fails_again_keeps_its_first_place(
     await DeadLetters(publisher).keep(original, code="unrouted", detail="once more")
     ended = await cli("deadletters", "redrive", "--all", "--org", org)
     assert [record["first_sequence"] for record in ended.records] == [first, second]
+
+
+async def test_a_webhook_that_nobody_could_take_is_worked_on_again(cli: Cli, org: str, morgue: Morgue) -> None:
+    subject = f"stubber.systems.webhooks.org.{org}.channel.giosg.connection.support"
+    await morgue.raw(WEBHOOK_STREAM, f"{subject}.taken", encode({"sessionuuid": morgue.session}), "worker_fault")
+    await morgue.raw(WEBHOOK_STREAM, f"{subject}.passed", b"{}", "worker_fault", sequence=2)
+    ended = await cli("deadletters", "redrive", "--all", "--org", org)
+    assert [(one["stream"], one["subject"]) for one in ended.records] == [(WEBHOOK_STREAM, f"{subject}.taken")]
+    assert "nobody works on a call that was not taken" in ended.err
+    (stored,) = await read_range(morgue.connection, WEBHOOK_STREAM, (f"p.*.{subject}.taken",), limit=10)
+    assert stored.headers[names.REDRIVEN] == "1"
 
 
 async def test_a_dry_run_shows_the_order_and_publishes_nothing(cli: Cli, org: str, morgue: Morgue) -> None:

@@ -152,7 +152,7 @@ async def test_a_bad_org_is_refused(cli: Cli, command: str) -> None:
 async def test_an_unknown_worker_lists_the_known_ones(cli: Cli) -> None:
     refusal = (await cli("worker", "linkr")).refusal
     assert "no worker is called 'linkr'" in refusal
-    assert "demo, expiry, linker, programs, webchat" in refusal
+    assert "demo, expiry, giosg, linker, programs, webchat" in refusal
 
 
 async def test_every_subject_of_the_contract_is_listed(cli: Cli) -> None:
