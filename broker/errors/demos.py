@@ -25,7 +25,7 @@ class StandInFailedError(BackboneError):
     code = "stand_in_failed"
 
     def __init__(self, problem: str) -> None:
-        super().__init__(f"the simulated Webim failed: {shorten(problem, 300)}")
+        super().__init__(f"the simulated outside system failed: {shorten(problem, 300)}")
 
 
 class NoProjectFolderError(BackboneError):

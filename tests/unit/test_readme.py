@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import textwrap
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -11,6 +14,8 @@ from broker.cli.main import app
 from broker.runtime.settings import Settings, Variable, variables
 from workers.demo.__main__ import DemoSettings
 from workers.expiry.__main__ import ExpirySettings
+from workers.giosg.connections.connection import GiosgConnection
+from workers.giosg.connections.file import read_connections
 from workers.giosg.settings import GiosgSettings
 from workers.linker.__main__ import LinkerSettings
 from workers.programs.settings import ProgramsSettings
@@ -64,3 +69,15 @@ def test_the_programs_shown_are_those_of_the_demo(name: str) -> None:
 @pytest.mark.parametrize("command", sorted(getattr(get_command(app), "commands", {})))
 def test_every_command_is_in_the_readme(command: str) -> None:
     assert f"| `heimdall {command}" in README
+
+
+def test_the_example_of_a_giosg_connection_is_one_and_every_key_is_explained(tmp_path: Path) -> None:
+    found = re.search(r"```toml\n(.*?)```", README, re.DOTALL)
+    assert found is not None
+    whole = tomllib.loads(textwrap.dedent(found[1]))
+    secret = tmp_path / "secret"
+    secret.write_text("a-secret-of-24-characters-or-more")
+    whole["connections"]["support"]["webhook_secret"] = {"file": str(secret)}
+    (connection,) = read_connections(whole, {"GIOSG_API_TOKEN": "a-token"}).all()
+    unexplained = [key for key in GiosgConnection.model_fields if f"`{key}`" not in README]
+    assert set(unexplained) <= connection.model_fields_set

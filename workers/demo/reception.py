@@ -6,6 +6,10 @@ service = Service("reception")
 AGENTS = "giosg.support"
 
 
+async def say(run: Run, words: str) -> None:
+    await run.notify(text(words), more={"agent": {"name": "Bot"}})
+
+
 @service.at_start("create")
 async def register(run: Run) -> None:
     chat = await run.ensure_chat("support", title="Support")
@@ -15,7 +19,7 @@ async def register(run: Run) -> None:
 
 @service.action("welcome", context="create")
 async def welcome(run: Run) -> None:
-    await run.notify(text("Welcome! I am a bot. Write 'agent' to talk to a human."))
+    await say(run, "Welcome! I am a bot. Write 'agent' to talk to a human.")
 
 
 @service.action("begin", context="create")
@@ -25,24 +29,24 @@ async def begin(run: Run) -> None:
 
 @service.action("_create")
 async def take(run: Run) -> None:
-    await run.notify(link_hours=service.link_hours)  # the desk gives back to whoever has the link
+    await run.notify(link_hours=service.link_hours)
     await answer(run)
 
 
 @service.action("_update_from_webchat")
 async def answer(run: Run) -> None:
     if run.visitor_text.strip().lower() in ("agent", "human"):
-        await run.notify(text("One moment, I am asking my colleagues."))
+        await say(run, "One moment, I am asking my colleagues.")
         await run.hand_over(AGENTS)
     else:
-        await run.notify(text(f"You wrote {run.visitor_text!r}. Write 'agent' to talk to a human."))
+        await say(run, f"You wrote {run.visitor_text!r}. Write 'agent' to talk to a human.")
 
 
 @service.action("_update_from_giosg")
 async def welcome_back(run: Run) -> None:
     nobody_came = run.data["_incoming_giosg_data"]["type"] == "unavailable"
     found = "none of my colleagues is there now" if nobody_came else "you are talking to the bot again"
-    await run.notify(text(f"Hello again, {found}. What can I do for you?"))
+    await say(run, f"Hello again, {found}. What can I do for you?")
 
 
 if __name__ == "__main__":

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from broker.cli.demo.standin import Record, SimulatedWebim
+from broker.cli.demo.simulated_webim import SimulatedWebim
+from broker.cli.demo.standin import Record
 from broker.cli.demo.telling import STEP_WAIT_S, Story, Who
 from broker.errors import DemoStuckError
 

@@ -9,7 +9,7 @@ import sys
 from collections.abc import AsyncIterator
 
 from broker.cli.demo.chat import BOT, CLOSED, LOOK_S, DemoChat
-from broker.cli.demo.standin import SimulatedWebim
+from broker.cli.demo.simulated_webim import SimulatedWebim
 from broker.cli.demo.telling import Story
 
 PLACE = "the shop's front page"

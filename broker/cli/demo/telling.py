@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from rich.text import Text
 
-from broker.cli.event_line import ARROWS, STYLES, EventLine
+from broker.cli.event_line import ARROWS, STYLES, EventLine, Seen
 from broker.cli.terminal import Terminal, clock_time, one_line
 from broker.errors import DemoStuckError
+from broker.transport.connection import Connection
+from broker.transport.reader import LogReader, StoredMessage
+from broker.transport.topology import CONVERSATIONS
 
 STEP_WAIT_S = 60.0
 """A machine under load is slow, and that is no fault; longer than this is."""
@@ -20,12 +24,14 @@ WHO_WIDTH = 9
 KIND_WIDTH = 13
 SESSION_SHOWN = 8
 
-Who = Literal["visitor", "program", "operator", "webim", "heimdall"]
+Who = Literal["visitor", "program", "operator", "agent", "webim", "giosg", "heimdall"]
 STYLE_OF: dict[Who, str] = {
     "visitor": "bold cyan",
     "program": "bold green",
     "operator": "bold magenta",
+    "agent": "bold magenta",
     "webim": "dim",
+    "giosg": "dim",
     "heimdall": "bold",
 }
 
@@ -102,3 +108,19 @@ class Story:
         """A line that parts what people read."""
         if not self._out.as_json:
             self._out.text("")
+
+
+@contextlib.asynccontextmanager
+async def log_told(connection: Connection, chats: str, story: Story) -> AsyncIterator[None]:
+    """Tell the events of some chats' conversations as they are stored, until the end of the block.
+
+    ``chats``: a pattern below ``stubber.systems.notifications``.
+    """
+
+    async def accept(message: StoredMessage) -> None:
+        found = (message.public_subject, message.data, message.headers, message.sequence, message.stored_at_ms)
+        story.event(EventLine.read(Seen(CONVERSATIONS, *found)))
+
+    pattern = f"stubber.systems.notifications.{chats}"
+    async with LogReader(connection, CONVERSATIONS, accept, filters=(f"p.*.{pattern}", pattern)):
+        yield

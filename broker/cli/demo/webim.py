@@ -3,45 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import secrets
 import time
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from pathlib import Path
 
 from broker.cli.bus import connected
 from broker.cli.child import Child, Plan
 from broker.cli.demo.channel import create_channel, deployed
 from broker.cli.demo.play import HELP, keep_playing, play, typed_lines
-from broker.cli.demo.standin import SimulatedWebim, simulated_webim
-from broker.cli.demo.telling import Story
-from broker.cli.dev_folder import DevFolder
-from broker.cli.event_line import EventLine, Seen
+from broker.cli.demo.project import make_project
+from broker.cli.demo.simulated_webim import SimulatedWebim, simulated_webim
+from broker.cli.demo.stage import Wanted, until_stopped
+from broker.cli.demo.telling import Story, log_told
 from broker.cli.own_name import typed_as
 from broker.cli.stack import ensure_topology, running, wait_ready
-from broker.cli.terminal import Terminal, note
+from broker.cli.terminal import note
 from broker.runtime.embedded import EmbeddedServer, free_port, nats_server
 from broker.runtime.settings import Settings, load
 from broker.runtime.signals import stop_on_signals
-from broker.transport.connection import Connection
-from broker.transport.reader import LogReader, StoredMessage
-from broker.transport.topology import CONVERSATIONS
 
 DOMAIN = "demo"
 ADMIN = "admin@example.com"
 COMMIT_SHOWN = 12
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """What was asked for, and where its parts are."""
-
-    folder: DevFolder
-    project: Path
-    root: Path
-    keep: bool
-    out: Terminal
+PROJECT = "project"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +44,7 @@ class Secrets:
 async def show(wanted: Wanted) -> None:
     """Start everything, play, and end everything; or go on until a stop signal where that is wanted."""
     settings, story, began_s = load(Settings), Story(wanted.out), time.monotonic()
+    make_project(wanted.folder.path / PROJECT)
     async with (
         stop_on_signals() as stop,
         simulated_webim(wanted.root) as webim,
@@ -69,13 +54,7 @@ async def show(wanted: Wanted) -> None:
         port = free_port()
         children = [Child(plan, wanted.folder.logs_dir, note) for plan in plans(wanted, server, webim, port)]
         async with running(server, children, note):
-            playing = asyncio.create_task(_tell(wanted, story, server, webim, children, began_s))
-            stopped = asyncio.create_task(stop.wait())
-            await asyncio.wait({playing, stopped}, return_when=asyncio.FIRST_COMPLETED)
-            stopped.cancel()
-            playing.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await playing
+            await until_stopped(_tell(wanted, story, server, webim, children, began_s), stop)
 
 
 def plans(wanted: Wanted, server: EmbeddedServer, webim: SimulatedWebim, port: int) -> tuple[Plan, ...]:
@@ -88,7 +67,7 @@ def plans(wanted: Wanted, server: EmbeddedServer, webim: SimulatedWebim, port: i
             "programs",
             {
                 **shared,
-                "HEIMDALL_PROGRAMS_REPOSITORY": str(wanted.project),
+                "HEIMDALL_PROGRAMS_REPOSITORY": str(wanted.folder.path / PROJECT),
                 "HEIMDALL_PROGRAMS_FOLDER": str(wanted.folder.path / "programs"),
                 "HEIMDALL_PROGRAMS_POLL_S": "1",
             },
@@ -137,7 +116,7 @@ async def _tell(
             admin_password=drawn.admin_password,
             handlers=handlers,
         )
-        async with _log_told(connection, channel.id, story):
+        async with log_told(connection, f"webim.org.*.name.live{channel.id}.>", story):
             story.blank()
             await play(webim, story)
             story.blank()
@@ -156,19 +135,6 @@ async def _go_on(webim: SimulatedWebim, story: Story) -> None:
     await asyncio.Event().wait()  # until Ctrl-C
 
 
-@contextlib.asynccontextmanager
-async def _log_told(connection: Connection, channel_id: str, story: Story) -> AsyncIterator[None]:
-    """Tell the events of the channel's conversations as they are stored, until the end of the block."""
-
-    async def accept(message: StoredMessage) -> None:
-        found = (message.public_subject, message.data, message.headers, message.sequence, message.stored_at_ms)
-        story.event(EventLine.read(Seen(CONVERSATIONS, *found)))
-
-    pattern = f"stubber.systems.notifications.webim.org.*.name.live{channel_id}.>"
-    async with LogReader(connection, CONVERSATIONS, accept, filters=(f"p.*.{pattern}", pattern)):
-        yield
-
-
 def _say_how_to_look(wanted: Wanted, story: Story, server: EmbeddedServer) -> None:
     if not wanted.keep:
         again = typed_as("demo webim --keep")
@@ -185,7 +151,7 @@ def _say_how_to_look(wanted: Wanted, story: Story, server: EmbeddedServer) -> No
             ("channels list", "the channel, and the version that answers"),
         )
     ]
-    hints.append(f"another version: commit to {wanted.project}")
+    hints.append(f"another version: commit to {wanted.folder.path / PROJECT}")
     hints.append(f"the workers' logs: {wanted.folder.logs_dir}")
     for hint in hints:
         story.tell("heimdall", "hinted", hint)

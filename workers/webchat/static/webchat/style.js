@@ -124,6 +124,8 @@ h2 { overflow: hidden; font-size: 16px; font-weight: 650; line-height: 1.3; text
 .message[data-state="deleted"] .body { background: none; outline: 1px solid var(--line); color: var(--muted); }
 .note { margin: 18px auto 4px; padding: 0 16px; color: var(--muted); font-size: 13px; text-align: center; }
 
+.event + .event { margin-top: 2px; }
+
 .body > :first-child { margin-top: 0; }
 .body > :last-child { margin-bottom: 0; }
 .body :is(p, ul, ol, pre, blockquote, table) { margin: 0 0 8px; }
