@@ -29,6 +29,8 @@ from workers.giosg.telling.visitor import SERVICE, Visitors
 from workers.giosg.watching.availability import Availability
 from workers.giosg.watching.commands import serve_desk_commands
 from workers.giosg.watching.health import Health
+from workers.giosg.watching.watching import Watching
+from workers.giosg.watching.wiring import make_watching
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,7 @@ class Parts:
     backbone: Backbone
     app: FastAPI
     works: tuple[Work, ...]
+    watching: Watching
 
     def loops(self, stop: asyncio.Event) -> list[Coroutine[Any, Any, None]]:
         """All that runs until ``stop`` is set; the worker is ready once every work has its share."""
@@ -46,7 +49,7 @@ class Parts:
             consume(self.backbone.connection, work, self.backbone.dead_letters, stop, started=started)
             for work, started in zip(self.works, begun, strict=True)
         ]
-        return [*consuming, self._tell_ready(begun, stop)]
+        return [*consuming, self.watching.run(stop), self._tell_ready(begun, stop)]
 
     async def _tell_ready(self, begun: list[asyncio.Event], stop: asyncio.Event) -> None:
         for started in begun:
@@ -94,4 +97,5 @@ async def open_parts(settings: GiosgSettings, backbone: Backbone, connections: C
             health,
         )
         works = (hearing_work(heard.webhooks, lease_s=settings.lease_s), *await runs_works(settings, backbone, around))
-        yield Parts(backbone, app, works)
+        watching = make_watching(backbone, connections, apis, visitors, heard, health=health, availability=availability)
+        yield Parts(backbone, app, works, watching)
