@@ -83,6 +83,7 @@ async def open_parts(settings: GiosgSettings, backbone: Backbone, connections: C
             is_foreign=heard.ownership.is_foreign,
             webhook_seen=health.webhook_seen,
         )
+        stack.push_async_exit(inbox)
         app = build_app(Endpoint(connections, inbox), health.report, lambda: backbone.ready)
         around = Surroundings(
             connections,

@@ -74,7 +74,9 @@ async def endpoint(nats_url: str, org: str, *, in_hand_max: int = 256, **changes
     calling = Calling(f"http://127.0.0.1:{port}", org, nats_url)
     connections = Connections([a_connection(org, **changes)])
     stop = asyncio.Event()
-    async with connect(nats_url, name="giosg") as connection, open_publisher(connection) as publisher:
+    async with contextlib.AsyncExitStack() as stack:
+        connection = await stack.enter_async_context(connect(nats_url, name="giosg"))
+        publisher = await stack.enter_async_context(open_publisher(connection))
         inbox = Inbox(
             connection,
             publisher,
@@ -82,6 +84,7 @@ async def endpoint(nats_url: str, org: str, *, in_hand_max: int = 256, **changes
             webhook_seen=calling.seen.append,
             store_wait_s=1.0,
         )
+        await stack.enter_async_context(inbox)
         app = build_app(
             Endpoint(connections, inbox, in_hand_max=in_hand_max),
             health=lambda: {"status": "ok"},

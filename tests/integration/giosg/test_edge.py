@@ -113,6 +113,7 @@ async def test_check_20_while_the_broker_is_down_giosg_is_told_so_and_what_comes
             assert [one.status for one in await giosg.deliveries() if one.status == 200] == [200, 200]
             stored = [one for one in await calling.stored("taken") if one.webhook.resource_id == message]
             assert len(stored) == 1
+            assert "unavailable" in await calling.reasons("refused")  # what happened meanwhile is not forgotten
 
 
 async def _was_answered(giosg: Giosg, expected: int) -> bool:

@@ -24,6 +24,8 @@ WRITTEN_AT_ONCE_MAX = 20
 WRITTEN_PER_S = 2.0
 """Of one connection and outcome, in the long run: about 1.2 million in the week that they are kept."""
 WRITE_WAIT_S = 1.0
+WAITING_MAX = 100
+"""Calls that were sent away while the server was, and are written down when it is back."""
 
 log = structlog.get_logger()
 
@@ -38,18 +40,19 @@ class CallLog:
         self._publisher = publisher
         self._clock_s = clock_s
         self._allowances: dict[tuple[str, WebhookOutcome], Allowance] = {}
+        self._waiting: set[asyncio.Task[None]] = set()
 
     async def write(self, giosg: GiosgConnection, outcome: WebhookOutcome, facts: WebhookFacts) -> None:
         """Keep one call, without anything that it said."""
-        place = (giosg.name, outcome)
-        allowance = self._allowances.setdefault(place, Allowance(self._clock_s()))
-        if not self._connection.connected or not allowance.take(self._clock_s()):
+        allowance = self._allowance(giosg, outcome)
+        if not allowance.take(self._clock_s()):
             allowance.left_out += 1
             return
         left_out, allowance.left_out = allowance.left_out, 0
         body = dump(StoredWebhook(webhook=facts.model_copy(update={"left_out": left_out or None})))
         try:
             async with asyncio.timeout(WRITE_WAIT_S):
+                await self._connection.wait_connected()
                 await self._publisher.store(subject_of(giosg, outcome), codec.encode(body), CONTENT)
         except (BusError, TimeoutError):
             allowance.left_out += left_out + 1
@@ -63,6 +66,29 @@ class CallLog:
             status=facts.status,
             left_out=left_out,
         )
+
+    def write_later(self, giosg: GiosgConnection, outcome: WebhookOutcome, facts: WebhookFacts) -> None:
+        """Keep one call once the server is there again; whoever called is not kept waiting for that."""
+        if len(self._waiting) >= WAITING_MAX:
+            self._allowance(giosg, outcome).left_out += 1
+            return
+        task = asyncio.create_task(self._write_connected(giosg, outcome, facts))
+        self._waiting.add(task)
+        task.add_done_callback(self._waiting.discard)
+
+    async def close(self) -> None:
+        """Give up what waits."""
+        for task in self._waiting:
+            task.cancel()
+        if self._waiting:
+            await asyncio.wait(self._waiting)
+
+    async def _write_connected(self, giosg: GiosgConnection, outcome: WebhookOutcome, facts: WebhookFacts) -> None:
+        await self._connection.wait_connected()
+        await self.write(giosg, outcome, facts)
+
+    def _allowance(self, giosg: GiosgConnection, outcome: WebhookOutcome) -> Allowance:
+        return self._allowances.setdefault((giosg.name, outcome), Allowance(self._clock_s()))
 
 
 class Allowance:

@@ -9,6 +9,9 @@ import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from http import HTTPStatus
+from types import TracebackType
+from typing import Self
 
 from broker import codec
 from broker.domain import headers as names
@@ -63,7 +66,10 @@ class Call:
 
 
 class Inbox:
-    """``webhook_seen`` is told the connection's name of every webhook that is giosg's, whatever it is about."""
+    """Takes calls until the end of its ``async with`` block.
+
+    ``webhook_seen`` is told the connection's name of every webhook that is giosg's, whatever it is about.
+    """
 
     def __init__(
         self,
@@ -80,6 +86,14 @@ class Inbox:
         self._webhook_seen = webhook_seen
         self._store_wait_s = store_wait_s
         self._log = CallLog(connection, publisher)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._log.close()
 
     async def take(self, call: Call, giosg: GiosgConnection, kind: WebhookKind, data: bytes) -> None:
         """Return when the call may be answered as taken.
@@ -103,8 +117,13 @@ class Inbox:
         """Note that a call was not taken; one to no connection of ours is counted alone: anybody may make these."""
         if call.giosg is None:
             WEBHOOKS.labels("", "refused", reason).inc()
+            return
+        facts = call.facts(call.giosg, reason, status)
+        if status == HTTPStatus.SERVICE_UNAVAILABLE:
+            WEBHOOKS.labels(call.giosg.name, "refused", reason).inc()
+            self._log.write_later(call.giosg, "refused", facts)
         else:
-            await self._note(call.giosg, "refused", call.facts(call.giosg, reason, status))
+            await self._note(call.giosg, "refused", facts)
 
     def _foreign(self, giosg: GiosgConnection, verified: Verified) -> str | None:
         is_foreign = verified.chat_id is not None and self._is_foreign(giosg, verified.chat_id)
