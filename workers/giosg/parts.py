@@ -77,12 +77,8 @@ async def open_parts(settings: GiosgSettings, backbone: Backbone, connections: C
         availability = Availability(apis)
         await stack.enter_async_context(serve_desk_commands(backbone.connection, connections, availability))
         heard = make_hearing(connections, cases, apis, visitors=visitors, links=links, health=health)
-        inbox = Inbox(
-            backbone.connection,
-            backbone.publisher,
-            is_foreign=heard.ownership.is_foreign,
-            webhook_seen=health.webhook_seen,
-        )
+        bus, is_foreign = backbone.connection, heard.ownership.is_foreign
+        inbox = Inbox(bus, backbone.publisher, is_foreign=is_foreign, webhook_seen=health.webhook_seen)
         stack.push_async_exit(inbox)
         app = build_app(Endpoint(connections, inbox), health.report, lambda: backbone.ready)
         around = Surroundings(
