@@ -68,7 +68,7 @@ async def open_parts(settings: GiosgSettings, backbone: Backbone, connections: C
     cases = CaseStore(records)
     visitors = Visitors(backbone.connection, backbone.publisher)
     links = Links(backbone.publisher, backbone.records(STUBSESSIONS))
-    health = Health(backbone.connection, records, connections)
+    health = Health(backbone.connection, records, connections, webhooks_wait_s=settings.echo_wait_s)
     async with (
         health,
         Apis(connections, cases, on_outcome=health.outcome) as apis,

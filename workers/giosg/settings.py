@@ -21,6 +21,11 @@ class GiosgSettings(Settings):
     hold_look_s: float = Field(
         15.0, gt=0, description="Seconds between two looks at a closed room that held messages wait for."
     )
+    echo_wait_s: float = Field(
+        30.0,
+        gt=0,
+        description="Seconds in which giosg's webhook of a message it took must have come; then health says degraded.",
+    )
 
 
 def connections_of(settings: GiosgSettings) -> Connections:

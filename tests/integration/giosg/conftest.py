@@ -231,11 +231,16 @@ def connections_file(folder: Path, org: str, giosg: Giosg, port: int, **changes:
 
 
 @contextlib.asynccontextmanager
-async def running_desk(url: str, org: str, giosg: Giosg, folder: Path, **changes: Any) -> AsyncIterator[Desk]:
-    """A worker on that server, ready; ``changes`` are the connection's. It must end by itself when told to."""
+async def running_desk(
+    url: str, org: str, giosg: Giosg, folder: Path, *, worker: Body | None = None, **changes: Any
+) -> AsyncIterator[Desk]:
+    """A worker on that server, ready; ``changes`` are the connection's, ``worker`` the worker's own settings.
+
+    It must end by itself when told to.
+    """
     port = free_port()
     path = connections_file(folder, org, giosg, port, **changes)
-    settings = GiosgSettings(nats_url=url, connections=str(path), port=port)
+    settings = GiosgSettings(nats_url=url, connections=str(path), port=port, **(worker or {}))
     async with open_backbone(settings, name="giosg") as backbone:
         stop = asyncio.Event()
         task = asyncio.create_task(work(settings, backbone, stop))
