@@ -93,7 +93,8 @@ class Case(Wire):
     sequence in the log. ``echoes``: visitor messages that giosg told of and that no send is known to have made.
     ``seen``: messages that need not be looked at again: delivered, or none to deliver. ``texts``: hashes of delivered
     texts by message, to know an edited one. ``told``: notices that the visitor has had. ``closing_since_ms``: the
-    visitor, or the link's end, closes the chat. ``buffered_since_ms``: since when a text waits for the room to open.
+    visitor, or the link's end, closes the chat, and ``closing_as`` is what its end will be called. ``held_since_ms``:
+    since when a text waits for the room to open.
     """
 
     org: UUID
@@ -118,6 +119,7 @@ class Case(Wire):
     told: list[Id] = Field(default_factory=list)
     held_since_ms: int | None = None
     closing_since_ms: int | None = None
+    closing_as: EndReason | None = None
     ended_at_ms: int | None = None
     end_reason: EndReason | None = None
     last_at_ms: int = 0

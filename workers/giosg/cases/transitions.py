@@ -85,6 +85,8 @@ def after_visitor_text(
     }
     if not case.chat.visitor_wrote:
         chat["waiting_since_ms"] = now_ms
+    if is_later(created_at, case.chat.updated_at):
+        chat["updated_at"] = created_at  # what the chat's flags were before that says nothing any more
     case = _in_chat(case, **chat)
     return _staged(case, "waiting") if case.stage == "open_silent" else case
 
@@ -192,11 +194,16 @@ def broken(case: Case) -> Case:
     return _staged(case, "broken")
 
 
-def closing(case: Case, now_ms: int) -> Case:
+def closing(case: Case, now_ms: int, reason: EndReason = "ended_by_visitor") -> Case:
     """The visitor, or the end of the link, closes the chat: its end is not an agent's doing."""
     if not case.is_open or case.closing_since_ms is not None:
         return case
-    return case.model_copy(update={"closing_since_ms": now_ms})
+    return case.model_copy(update={"closing_since_ms": now_ms, "closing_as": reason})
+
+
+def end_reason(case: Case) -> EndReason:
+    """What the end is called that giosg tells of: it does not say who ended the chat."""
+    return "ended_by_giosg" if case.closing_since_ms is None else case.closing_as or "ended_by_visitor"
 
 
 def is_sent(case: Case, message_id: str) -> bool:

@@ -17,13 +17,13 @@ from workers.giosg.cases.case import Case
 from workers.giosg.cases.endings import Endings
 from workers.giosg.cases.heard import is_heard, was_seen
 from workers.giosg.cases.store import CaseStore
-from workers.giosg.cases.transitions import after_flags, decides, echoed, is_sent, is_settled, needs_whole
+from workers.giosg.cases.transitions import after_flags, decides, echoed, end_reason, is_sent, is_settled, needs_whole
 from workers.giosg.connections.connection import GiosgConnection
 from workers.giosg.hearing.fetching import Fetching
 from workers.giosg.hearing.messages import Messages
 from workers.giosg.hearing.metrics import HEARD
 from workers.giosg.hearing.ownership import Ownership
-from workers.giosg.hearing.sequencer import Place, Sequencer
+from workers.giosg.hearing.sequencer import Act, Place, Sequencer
 from workers.giosg.telling.stages import Stages
 from workers.giosg.translate import meaning_of
 from workers.giosg.wire import ChatView, MessageView, moment_ms
@@ -160,33 +160,40 @@ class Hearing:
         await self._sequencer.deliver(_key(heard), place, act)
 
     async def _take_chat(self, heard: _Heard | None, chat: ChatView, *, fetched: bool) -> None:
+        """What is to be completed is fetched before its turn, so that changes that come together are completed once."""
         if heard is None or not decides(heard.case, chat):
             return
-        if not fetched and (needs_whole(heard.case, chat) or _is_unfinished(heard.case, chat)):
-            try:
-                chat = await self._fetch(heard.connection, chat.id)
-            except ChatGoneError:
-                await self._sequencer.deliver(_key(heard), _place_of_chat(chat.id, None), partial(self._remove, heard))
-                return
-            except ChannelAuthFailedError:
-                pass  # the webhook's own word has to do
-        act = partial(self._follow, heard, chat)
-        await self._sequencer.deliver(_key(heard), _place_of_chat(chat.id, chat.updated_at), act)
+        follow: Act = partial(self._follow, heard, chat, fetched=fetched)
+        if not fetched and _is_incomplete(heard.case, chat):
+            follow = await self._complete(heard, chat)
+        await self._sequencer.deliver(_key(heard), _place_of_chat(chat.id, chat.updated_at), follow)
+
+    async def _complete(self, heard: _Heard, chat: ChatView) -> Act:
+        """What to do about a chat, now that C8 was asked."""
+        try:
+            whole = await self._fetch(heard.connection, chat.id)
+        except ChatGoneError:
+            return partial(self._remove, heard)
+        except ChannelAuthFailedError:  # the webhook's own word has to do
+            return partial(self._follow, heard, chat, fetched=True)
+        return partial(self._follow, heard, whole, fetched=True)
 
     async def _fetch(self, connection: GiosgConnection, chat_id: str) -> ChatView:
         call = partial(self._apis.of(connection.name).chat, chat_id)
         return await self._chats.fetch(f"{connection.name} {chat_id}", call)
 
-    async def _follow(self, heard: _Heard, chat: ChatView) -> None:
+    async def _follow(self, heard: _Heard, chat: ChatView, *, fetched: bool) -> None:
         """In the chat's turn: the case goes where its flags lead, or to its end."""
-        if not chat.is_ended:
-            await self._stages.change(heard.session, lambda found: after_flags(found, chat))
-            return
         case = (await self._cases.load(heard.session)).case
-        if case is None or not decides(case, chat) or (is_settled(case) and not case.is_open):
+        if case is None or not decides(case, chat):
             return
-        await self._messages.catch_up(heard.connection, case, chat.id)
-        await self._endings.end(case, "ended_by_giosg" if case.closing_since_ms is None else "ended_by_visitor")
+        if not fetched and _is_incomplete(case, chat):  # the case has gone on since it was asked
+            await (await self._complete(heard, chat))()
+        elif not chat.is_ended:
+            await self._stages.change(heard.session, lambda found: after_flags(found, chat))
+        elif case.is_open or not is_settled(case):
+            await self._messages.catch_up(heard.connection, case, chat.id)
+            await self._endings.end(case, end_reason(case))
 
     async def _remove(self, heard: _Heard) -> None:
         case = (await self._cases.load(heard.session)).case
@@ -194,9 +201,10 @@ class Hearing:
             await self._endings.end(case, "removed")
 
 
-def _is_unfinished(case: Case, chat: ChatView) -> bool:
-    """Whether an end is told of that was marked and never brought to its end."""
-    return chat.is_ended is True and case.stage in ("ended", "removed") and not is_settled(case)
+def _is_incomplete(case: Case, chat: ChatView) -> bool:
+    """Whether C8 has to say more, or it again: also of an end that was marked and never brought to its end."""
+    is_unfinished = chat.is_ended is True and case.stage in ("ended", "removed") and not is_settled(case)
+    return is_unfinished or needs_whole(case, chat)
 
 
 def _key(heard: _Heard) -> str:

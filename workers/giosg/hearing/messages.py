@@ -15,6 +15,7 @@ from workers.giosg.cases.store import CaseStore, now_ms
 from workers.giosg.cases.transitions import after_join, after_user_message
 from workers.giosg.connections.connection import GiosgConnection
 from workers.giosg.hearing.metrics import HEARD
+from workers.giosg.runs.marks import linked
 from workers.giosg.telling.languages import Languages
 from workers.giosg.telling.links import Links
 from workers.giosg.telling.stages import Stages
@@ -134,13 +135,11 @@ class Messages:
         link = await self._links.live(case, now_ms=now_ms())
         if link is None or str(link.stub) != str(connection.stub):
             return
-        until_ms = link.expires_at_ms
+        epoch, until_ms = link.epoch, link.expires_at_ms
         if until_ms - now_ms() <= hours * MS_PER_HOUR / 2:
-            await self._links.take(case, hours=hours, event_id=f"renewed-{message_id}")
+            epoch = await self._links.take(case, hours=hours, event_id=f"renewed-{message_id}")
             until_ms = now_ms() + round(hours * MS_PER_HOUR)
-        await self._cases.change(
-            SessionId(case.session), lambda found: found.model_copy(update={"link_until_ms": until_ms})
-        )
+        await self._cases.change(SessionId(case.session), lambda found: linked(found, epoch, until_ms))
 
 
 def _is_changed(case: Case, message: MessageView) -> bool:

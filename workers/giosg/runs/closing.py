@@ -42,7 +42,7 @@ class Closing:
             return
         match talk.connection.on_visitor_close:
             case "end":
-                await talk.change(lambda case: closing(case, now_ms()))
+                await talk.change(lambda case: closing(case, now_ms(), reason))
                 await self._end(talk)
                 ended: EndReason = reason
             case "leave":

@@ -17,6 +17,7 @@ from workers.giosg.cases.transitions import (
     broken,
     closing,
     echoed,
+    end_reason,
     ended,
     held,
     is_settled,
@@ -265,6 +266,12 @@ def test_a_notice_is_noted_once_and_closing_begins_once() -> None:
     assert told(told(ACTIVE, "waiting"), "waiting").told == ["waiting"]
     assert closing(closing(ACTIVE, 1), 2).closing_since_ms == 1
     assert closing(case_of("ended"), 1).closing_since_ms is None
+
+
+def test_the_end_of_a_chat_that_is_being_closed_is_called_as_who_closes_it_says() -> None:
+    assert end_reason(ACTIVE) == "ended_by_giosg"
+    assert end_reason(closing(ACTIVE, 1)) == "ended_by_visitor"
+    assert end_reason(closing(ACTIVE, 1, "released")) == "released"
 
 
 @pytest.mark.parametrize(
