@@ -1,15 +1,24 @@
 """What giosg's API and its webhooks hold, as far as it is read; unknown members are ignored.
 
 Everything but ids is optional: a ``changed`` webhook holds only what changed, ``model_fields_set`` tells what that was,
-and null is a value. Source: specs/giosg.md sections 3.2, 3.6, 3.8, 3.10, 3.11 and 4.2.
+and null is a value. What only adorns (names, pictures, buttons) is None where it has another form than we know; what
+decides is an error then. Source: specs/giosg.md sections 3.2, 3.6, 3.8, 3.10, 3.11 and 4.2.
 """
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import Field, JsonValue, StringConstraints
+from pydantic import (
+    BeforeValidator,
+    Field,
+    JsonValue,
+    StringConstraints,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
 
 from broker.domain.wire import EXPECTED, Wire
 
@@ -21,6 +30,22 @@ GiosgId = Annotated[str, StringConstraints(pattern=GIOSG_ID_PATTERN)]
 VisitorSecret = Annotated[str, StringConstraints(min_length=1, max_length=256)]
 AccessToken = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{1,8192}$")]
 """It stands in a header."""
+
+
+def _or_none(value: Any, read: ValidatorFunctionWrapHandler) -> Any:
+    """What adorns may be missing: a message is not lost for its sake."""
+    try:
+        return read(value)
+    except ValidationError:
+        return None
+
+
+def _objects(value: Any) -> Any:
+    """What is an object of a list; all members of each adorn, so each can be read."""
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else None
+
+
+Adornment = Annotated[str | None, WrapValidator(_or_none)]
 
 
 class Authenticated(Wire):
@@ -36,8 +61,8 @@ class RoomView(Wire):
     """A room, as the organization sees it (C5b). ``is_humans_online``: the same without bots."""
 
     id: GiosgId
-    display_name: str | None = None
-    language_code: str | None = None
+    display_name: Adornment = None
+    language_code: Adornment = None
     is_online: bool
     is_humans_online: bool | None = None
 
@@ -46,7 +71,7 @@ class ChatView(Wire):
     """A chat; it carries no visitor, memberships do."""
 
     id: GiosgId
-    chat_type: str | None = None
+    chat_type: Adornment = None
     created_at: str | None = None
     updated_at: str | None = None
     ended_at: str | None = None
@@ -68,30 +93,30 @@ class ChatView(Wire):
 class AttachmentAction(Wire):
     """A button of an attachment."""
 
-    id: str | None = None
-    text: str | None = None
-    type: str | None = None
+    id: Adornment = None
+    text: Adornment = None
+    type: Adornment = None
     value: JsonValue = None
-    link_target: str | None = None
+    link_target: Adornment = None
 
 
 class Attachment(Wire):
     """A card in a message, with buttons; any member may be missing."""
 
-    id: str | None = None
-    title: str | None = None
-    title_link_url: str | None = None
-    text: str | None = None
-    image_url: str | None = None
-    image_link_url: str | None = None
-    link_target: str | None = None
-    actions: list[AttachmentAction] | None = None
+    id: Adornment = None
+    title: Adornment = None
+    title_link_url: Adornment = None
+    text: Adornment = None
+    image_url: Adornment = None
+    image_link_url: Adornment = None
+    link_target: Adornment = None
+    actions: Annotated[list[AttachmentAction] | None, BeforeValidator(_objects)] = None
 
 
 class Avatar(Wire):
     """A picture of who wrote."""
 
-    url: str | None = None
+    url: Adornment = None
 
 
 class MessageView(Wire):
@@ -107,13 +132,13 @@ class MessageView(Wire):
     created_at: str | None = None
     sender_type: str | None = None
     sender_id: str | None = None
-    sender_public_name: str | None = None
-    sender_avatar: Avatar | None = None
+    sender_public_name: Adornment = None
+    sender_avatar: Annotated[Avatar | None, WrapValidator(_or_none)] = None
     message: str | None = None
     is_encrypted: bool | None = None
     encrypted_message: str | None = None
-    attachments: list[Attachment] | None = None
-    response_text: str | None = None
+    attachments: Annotated[list[Attachment] | None, BeforeValidator(_objects)] = None
+    response_text: Adornment = None
 
 
 class Membership(Wire):
@@ -121,7 +146,7 @@ class Membership(Wire):
 
     member_id: GiosgId | None = None
     member_type: str | None = None
-    member_public_name: str | None = None
+    member_public_name: Adornment = None
     chat_id: GiosgId | None = None
     room_id: str | None = None
     created_at: str | None = None

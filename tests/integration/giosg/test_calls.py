@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 import httpx2
 import pytest
 import pytest_asyncio
+from prometheus_client import REGISTRY
 
 from broker.errors import (
     AnswerIncompleteError,
@@ -196,6 +197,15 @@ async def test_what_may_be_done_twice_is_tried_again(giosg: Giosg, api: GiosgApi
     await visitor.enter_room()
 
 
+async def test_nothing_waits_long_for_what_nothing_depends_on(giosg: Giosg, api: GiosgApi) -> None:
+    visitor, _ = await opened(api)
+    identity = await visitor.identity()
+    await giosg.fault(path="/variables", status=503, count=2)
+    with pytest.raises(ChannelError):
+        await api.set_variable(identity.visitor_id, "username", "Alice")
+    assert len(await giosg.calls("/variables")) == 2
+
+
 async def test_a_silent_giosg_is_given_up_after_the_connections_own_time(
     giosg: Giosg, store: CaseStore, org: str
 ) -> None:
@@ -209,16 +219,21 @@ async def test_a_silent_giosg_is_given_up_after_the_connections_own_time(
 
 async def test_a_giosg_that_is_not_there_is_tried_as_often_as_set(giosg: Giosg, store: CaseStore, org: str) -> None:
     told: list[tuple[CallName, str | None]] = []
-    connection = a_connection(giosg, org, base_url=f"http://127.0.0.1:{free_port()}", max_retries=1)
+    name = f"c{org[:8]}"  # counters outlive a test
+    connection = a_connection(giosg, org, name=name, base_url=f"http://127.0.0.1:{free_port()}", max_retries=1)
 
     def keep(_: object, name: CallName, error: ChannelError | None) -> None:
         told.append((name, None if error is None else error.code))
 
     async with apis_of(store, connection, on_outcome=keep) as apis:
         with pytest.raises(ChannelUnreachableError) as caught:
-            await apis.of(NAME).room()
+            await apis.of(name).room()
         assert not caught.value.may_be_taken
     assert told == [("room", "channel_unreachable")]
+    labels = {"connection": name, "call": "room"}
+    assert REGISTRY.get_sample_value("heimdall_giosg_call_retries_total", labels) == 1
+    outcome = {"outcome": "channel_unreachable"}
+    assert REGISTRY.get_sample_value("heimdall_giosg_calls_total", labels | outcome) == 1
 
 
 async def test_a_room_that_is_not_there_is_a_matter_of_the_settings(giosg: Giosg, store: CaseStore, org: str) -> None:

@@ -18,7 +18,7 @@ from broker.runtime.outbound_http import Answer, Call, OutboundHttp
 from workers.giosg.calls.metrics import CALLS, RETRIES, THROTTLED
 from workers.giosg.calls.outcomes import TOO_MANY, Model, asked_wait_s, failure_of, parsed, read
 from workers.giosg.calls.pace import WAITED_S_MAX, Pace
-from workers.giosg.calls.request import CallName, Request, next_path
+from workers.giosg.calls.request import BEST_EFFORT, CallName, Request, next_path
 from workers.giosg.connections.connection import GiosgConnection
 from workers.giosg.wire import Page
 
@@ -26,6 +26,7 @@ ANSWER_BYTES_MAX = 4 << 20
 CONNECT_WAIT_S = 5.0
 FIRST_PAUSE_S, PAUSE_S_MAX, JITTER_S = 0.5, 8.0, 0.25
 """Half a second, one, two, four; each a little longer by chance, so that not all come back at once."""
+BEST_EFFORT_RETRIES = 1
 PAGES_MAX = 100
 PROBE_WAIT_S = 60.0
 """So often an API token is tried that giosg did not take."""
@@ -115,7 +116,10 @@ class Exchange:
         return read(model, parsed(to, request, answer), to=to, is_done=request.is_once)
 
     async def _call(self, request: Request) -> Answer:
-        async for attempt in _tries(request, self.connection.max_retries + 1):
+        retries = self.connection.max_retries
+        if request.name in BEST_EFFORT:
+            retries = min(retries, BEST_EFFORT_RETRIES)
+        async for attempt in _tries(request, retries + 1):
             with attempt:
                 if attempt.num > 1:
                     RETRIES.labels(self.connection.name, request.name).inc()

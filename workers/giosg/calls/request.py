@@ -38,6 +38,9 @@ Scheme = Literal["Token", "Bearer"]
 ONCE: frozenset[CallName] = frozenset(("create_chat", "send"))
 """Each makes something new: what may have been done is not simply done again."""
 
+BEST_EFFORT: frozenset[CallName] = frozenset(("set_variable", "keep_present", "participate"))
+"""Nothing depends on them, so nothing waits long for them."""
+
 _ID = re.compile(GIOSG_ID_PATTERN.strip("^$"))
 _PORTS = {"http": 80, "https": 443}
 

@@ -10,18 +10,17 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import SecretStr, ValidationError
+from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from broker.errors import SettingsError
 from workers.giosg.connections.connection import Connections, GiosgConnection
+from workers.giosg.connections.secrets import HOW, Secrets
 
 __all__ = ["Connections", "load_connections", "read_connections"]
 
-SECRETS = ("api_token", "webhook_secret", "webhook_secret_previous", "app_secret")
+SECRET_KEYS = ("api_token", "webhook_secret", "webhook_secret_previous", "app_secret")
 FILE_BYTES_MAX = 1 << 20
-SECRET_BYTES_MAX = 16_384
-HOW = 'write { env = "NAME" } for an environment variable, or { file = "/run/secrets/name" } for a file'
 Table = dict[str, Any]
 
 
@@ -43,10 +42,10 @@ def load_connections(path: Path | str, environment: Mapping[str, str]) -> Connec
         whole = tomllib.loads(data.decode())
     except ValueError as error:  # the base of TOML's errors and of UTF-8's
         raise SettingsError((f"the file of giosg connections {str(path)!r} is no TOML: {error}",)) from None
-    return read_connections(whole, environment)
+    return read_connections(whole, Secrets(environment, Path(path).parent))
 
 
-def read_connections(whole: Table, environment: Mapping[str, str]) -> Connections:
+def read_connections(whole: Table, secrets: Secrets) -> Connections:
     """As load_connections(), of a file that was parsed."""
     problems = [
         f"[{name}] is no table of this file: expected [connections.<name>] or [defaults]" for name in _odd(whole)
@@ -61,7 +60,7 @@ def read_connections(whole: Table, environment: Mapping[str, str]) -> Connection
         if not isinstance(table, dict):
             problems.append(f"connections.{name}: expected a table, [connections.{name}]")
             continue
-        connection, told = _connection(name, defaults | table, environment)
+        connection, told = _connection(name, defaults | table, secrets)
         problems += told
         if connection is not None:
             found.append(connection)
@@ -75,16 +74,16 @@ def _odd(whole: Table) -> list[str]:
     return [name for name in whole if name not in ("connections", "defaults")]
 
 
-def _connection(name: str, table: Table, environment: Mapping[str, str]) -> tuple[GiosgConnection | None, list[str]]:
+def _connection(name: str, table: Table, secrets: Secrets) -> tuple[GiosgConnection | None, list[str]]:
     place = f"connections.{name}"
     problems: list[str] = []
     values: Table = {key: value for key, value in table.items() if key != "name"} | {"name": name}
     if "name" in table:
         problems.append(f"{place}.name: the table's own name is the connection's: leave it out")
     unread: set[str] = set()
-    for key in SECRETS:
+    for key in SECRET_KEYS:
         if key in values:
-            secret = _secret(values[key], environment)
+            secret = secrets.get(values[key])
             if isinstance(secret, str):
                 problems.append(f"{place}.{key}: {secret}")
                 unread.add(key)
@@ -99,35 +98,6 @@ def _connection(name: str, table: Table, environment: Mapping[str, str]) -> tupl
     return (None if problems else connection), problems
 
 
-def _secret(given: object, environment: Mapping[str, str]) -> SecretStr | str:
-    """The secret that a reference leads to, or what is wrong with it."""
-    if isinstance(given, str):
-        return f"a secret is never written into this file: {HOW}"
-    if not isinstance(given, dict) or len(given) != 1 or not all(isinstance(one, str) for one in given.values()):
-        return f"expected one reference to a secret: {HOW}"
-    ((kind, where),) = given.items()
-    if kind == "env":
-        value = environment.get(where, "")
-        return SecretStr(value) if value.strip() else f"the environment variable {where} is not set, or is empty"
-    if kind == "file":
-        return _secret_in(Path(where))
-    return f"{kind!r} is no place for a secret: {HOW}"
-
-
-def _secret_in(path: Path) -> SecretStr | str:
-    try:
-        with path.open("rb") as file:
-            data = file.read(SECRET_BYTES_MAX + 1)
-        value = data.decode().strip()
-    except OSError as error:
-        return f"the file {str(path)!r} cannot be read: {error.strerror}"
-    except UnicodeDecodeError:
-        return f"the file {str(path)!r} holds no text"
-    if not value or len(data) > SECRET_BYTES_MAX:
-        return f"the file {str(path)!r} is empty" if not value else f"the file {str(path)!r} is too long for a secret"
-    return SecretStr(value)
-
-
 def _is_of(problem: ErrorDetails, keys: set[str]) -> bool:
     return bool(problem["loc"]) and problem["loc"][0] in keys
 
@@ -135,7 +105,7 @@ def _is_of(problem: ErrorDetails, keys: set[str]) -> bool:
 def _problem(place: str, problem: ErrorDetails) -> str:
     where = ".".join((place, *map(str, problem["loc"])))
     if problem["type"] == "missing":
-        return f"{where} is missing" + (f": {HOW}" if problem["loc"][0] in SECRETS else "")
+        return f"{where} is missing" + (f": {HOW}" if problem["loc"][0] in SECRET_KEYS else "")
     if problem["type"] == "extra_forbidden":
         return f"{where} is no setting of a connection: look for a slip of the pen"
     return f"{where}: {problem['msg'][:1].lower()}{problem['msg'][1:]}"
