@@ -67,7 +67,7 @@ class Ownership:
         if self._is_passed_over(connection, chat_id):
             return None
         session = await self._cases.owner_of_chat(connection.organization_id, chat_id)
-        if session is not None:
+        if session is not None or self._is_passed_over(connection, chat_id):  # another look-up ended meanwhile
             return session
         key = (connection.name, chat_id)
         lookup = self._lookups.get(key)
