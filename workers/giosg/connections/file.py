@@ -42,11 +42,12 @@ def load_connections(path: Path | str, environment: Mapping[str, str]) -> Connec
         whole = tomllib.loads(data.decode())
     except ValueError as error:  # the base of TOML's errors and of UTF-8's
         raise SettingsError((f"the file of giosg connections {str(path)!r} is no TOML: {error}",)) from None
-    return read_connections(whole, Secrets(environment, Path(path).parent))
+    return read_connections(whole, environment, folder=Path(path).parent)
 
 
-def read_connections(whole: Table, secrets: Secrets) -> Connections:
-    """As load_connections(), of a file that was parsed."""
+def read_connections(whole: Table, environment: Mapping[str, str], *, folder: Path | None = None) -> Connections:
+    """As load_connections(), of a file that was parsed; relative paths of secrets begin at ``folder``."""
+    secrets = Secrets(environment, folder or Path())
     problems = [
         f"[{name}] is no table of this file: expected [connections.<name>] or [defaults]" for name in _odd(whole)
     ]

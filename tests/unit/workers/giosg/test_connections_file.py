@@ -11,13 +11,11 @@ import pytest
 from broker.errors import SettingsError
 from workers.giosg.connections.connection import GiosgConnection, webhook_urls
 from workers.giosg.connections.file import load_connections, read_connections
-from workers.giosg.connections.secrets import Secrets
 
 UUID = "0a6a1b1c-5a1c-4b6e-9d53-6f0f5f6d2a01"
 OTHER_UUID = "1b7b2c2d-6b2d-4c7f-8e64-7a1a6a7e3b02"
 SECRET = "s3cret-s3cret-s3cret-s3cret"
 ENVIRONMENT = {"API": "planted-token", "HOOK": SECRET, "SHORT": "planted-short", "ANGLE": "<your token>", "BLANK": " "}
-SECRETS = Secrets(ENVIRONMENT, Path("nowhere"))
 
 
 def table(**changes: Any) -> dict[str, Any]:
@@ -33,14 +31,14 @@ def table(**changes: Any) -> dict[str, Any]:
 
 
 def loaded(**changes: Any) -> GiosgConnection:
-    found = read_connections({"connections": {"support": table(**changes)}}, SECRETS).get("support")
+    found = read_connections({"connections": {"support": table(**changes)}}, ENVIRONMENT).get("support")
     assert found is not None
     return found
 
 
 def problems(whole: dict[str, Any]) -> tuple[str, ...]:
     with pytest.raises(SettingsError) as caught:
-        read_connections(whole, SECRETS)
+        read_connections(whole, ENVIRONMENT)
     assert "planted" not in str(caught.value)
     assert SECRET not in str(caught.value)
     return caught.value.problems
