@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -14,6 +15,7 @@ from broker.domain.ids import ChannelName, ConnectionName, OrgId
 from broker.domain.subjects import WebhookOutcome, WebhookSubject
 from broker.domain.webhooks import StoredWebhook, WebhookFacts
 from broker.domain.wire import dump
+from broker.runtime.embedded import nats_server
 from broker.transport.publisher import Publisher
 from tests.integration.cli.conftest import Cli, started
 
@@ -133,6 +135,12 @@ async def test_an_empty_list_and_a_call_that_is_not_there_are_said(cli: Cli, org
     assert (ended.code, ended.out) == (0, "")
     assert "no calls" in ended.err
     assert "webhook 999999999" in (await cli("webhooks", "show", "999999999")).refusal
+
+
+async def test_a_server_without_the_backbone_s_streams_is_said(cli: Cli, org: str, tmp_path: Path) -> None:
+    async with nats_server(tmp_path) as bare:
+        refusal = (await cli("webhooks", "log", "--org", org, url=bare.url)).refusal
+    assert "no stream" in refusal
 
 
 @pytest.mark.parametrize(

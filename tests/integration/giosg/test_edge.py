@@ -173,15 +173,19 @@ async def test_real_webhooks_of_each_action_are_taken(giosg: Giosg, calling: Cal
     assert "bot-token" not in str(stored)
 
 
-async def test_what_is_kept_of_a_refused_call_holds_no_words_and_no_secret(giosg: Giosg, calling: Calling) -> None:
+async def test_neither_what_is_kept_of_a_refused_call_nor_the_log_holds_words_or_a_secret(
+    giosg: Giosg, calling: Calling, capfd: pytest.CaptureFixture[str]
+) -> None:
     await giosg.raw(f"{calling.base_url}/{SECRET}?secret={SECRET}", a_message())
     await giosg.raw(f"{calling.base_url}/messages?secret=guessed-{SECRET}", a_message())
     await giosg.raw(calling.address(), a_message(resource="planted words"))
     stored = await calling.stored()
     assert [one.webhook.status for one in stored] == [404, 403, 400]
     assert stored[0].webhook.path == "/giosg/support/<secret>"
-    assert SECRET not in str(stored)
-    assert "planted" not in str(stored)
+    told = str(stored) + "".join(capfd.readouterr())
+    assert "webhook_not_taken" in told
+    assert SECRET not in told
+    assert "planted" not in told
 
 
 async def test_a_flood_is_counted_and_not_written(calling: Calling, connection: Connection) -> None:
