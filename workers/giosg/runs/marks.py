@@ -30,6 +30,11 @@ def not_asked(case: Case) -> Case:
     return case.model_copy(update={"starting": case.starting.model_copy(update={"asked": False})})
 
 
+def stopped(case: Case) -> Case:
+    """No opening is under way; a hold goes on."""
+    return case if case.starting is None else case.model_copy(update={"starting": None})
+
+
 def sending(case: Case, event: int, part: int, now_ms: int) -> Case:
     """From now on giosg may have that part of that event's text."""
     return case.model_copy(update={"sending": Sending(cause=event, part=part, since_ms=now_ms)})
@@ -73,6 +78,7 @@ def chat_left(case: Case, chat_id: str, reason: EndReason, now_ms: int) -> Case:
             "sending": None,
             "held_since_ms": None,
             "closing_since_ms": None,
+            "closing_as": None,
             "ended_at_ms": None,
             "end_reason": None,
             **kept,

@@ -21,7 +21,7 @@ from broker.errors import (
     RoomUnknownError,
 )
 from workers.giosg.cases.store import now_ms
-from workers.giosg.cases.transitions import not_started, with_chat
+from workers.giosg.cases.transitions import with_chat
 from workers.giosg.runs import marks
 from workers.giosg.runs.introducing import Introducing
 from workers.giosg.runs.resolving import find_chat
@@ -94,7 +94,7 @@ class Opening:
         """C5; that it fails stops nobody: the next calls will tell."""
         found = await self._availability.check(talk.connection, is_fresh=is_fresh)
         if found.available is False:
-            await self._not_started(talk)
+            await self._stop(talk)
             raise RoomClosedError(talk.desk)
 
     async def _create(self, talk: Talk) -> None:
@@ -103,7 +103,7 @@ class Opening:
         try:
             await talk.calls.enter_room()
         except RoomUnknownError:
-            await self._not_started(talk)
+            await self._stop(talk)
             raise RoomClosedError(talk.desk, is_unknown=True) from None
         await self._introducing.introduce(talk)
         case = await talk.change(marks.asked)
@@ -127,7 +127,7 @@ class Opening:
         if not isinstance(error, ChannelRejectedError):
             raise error
         await self._check_room(talk, is_fresh=True)
-        await self._not_started(talk)
+        await self._stop(talk)
         problem = f"status {error.status} to a new chat, though its room is open: {error.desc}"
         raise DeskRefusedError(talk.desk, problem=problem) from error
 
@@ -158,5 +158,6 @@ class Opening:
         except BackboneError as error:
             log.debug("giosg_chat_not_ended", error_code=error.code)
 
-    async def _not_started(self, talk: Talk) -> None:
-        await talk.change(not_started)
+    async def _stop(self, talk: Talk) -> None:
+        """Nothing is under way any more; what becomes of the conversation is for whoever asked."""
+        await talk.change(marks.stopped)

@@ -32,9 +32,12 @@ class Links:
         return await live_link(self._stubsessions, OrgId(case.org), SessionId(case.session), now_ms=now_ms)
 
     async def is_ours(self, case: Case, *, now_ms: int) -> bool:
-        """Whether the desk has the conversation now."""
+        """Whether the desk has the conversation now, by a link that the case knows of.
+
+        A newer one is another hand-over: it is not to be ended with the chat before.
+        """
         link = await self.live(case, now_ms=now_ms)
-        return link is not None and str(link.stub) == stub_name(case.connection)
+        return link is not None and str(link.stub) == stub_name(case.connection) and link.epoch <= case.epoch
 
     async def take(self, case: Case, *, hours: float, event_id: str) -> int:
         """Have the conversation for so long from now on; the epoch of that link."""
