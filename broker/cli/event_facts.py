@@ -105,24 +105,24 @@ def _notification(channel: ChannelName, body: Body) -> str:
             [*_wish(read_phone_notification(channel, body).stubsession), to_json({"platforms": body["platforms"]})]
         )
     content = read_notification(channel, body)
-    parts = _wish(content.stubsession)
+    parts = [*_wish(content.stubsession), *_told_by_desk(content.control_event)]
     if content.message is not None:
         value = content.message.value
         parts.append(value if isinstance(value, str) else f"form {value.form_name}")
-    if content.control_event is not None:
-        parts.append(_control(content.control_event))
+    if content.control_event is not None and not _told_by_desk(content.control_event):
+        parts.append("control " + to_json(content.control_event))
     if content.client_configuration is not None:
         parts.append("settings " + ", ".join(content.client_configuration))
     return "  ".join([*([" ".join(parts)] if parts else []), *answer_facts(channel, body["platforms"][channel])])
 
 
-def _control(event: Body) -> str:
-    """What a desk tells is named in few words; anything else is the program's own, and shown whole."""
-    if not isinstance(event.get("desk"), str) or not isinstance(event.get("type"), str):
-        return f"control {to_json(event)}"
+def _told_by_desk(event: Body | None) -> list[str]:
+    """What a desk tells, in few words; nothing where the event is a program's own."""
+    if event is None or not isinstance(event.get("desk"), str) or not isinstance(event.get("type"), str):
+        return []
     agent = event.get("agent")
     name = agent.get("name") if isinstance(agent, dict) else None
-    return f"[{event['type']}{f' {name}' if isinstance(name, str) else ''}]"
+    return [f"[{event['type']}{f' {name}' if isinstance(name, str) else ''}]"]
 
 
 def _wish(wish: StubSession | None) -> list[str]:

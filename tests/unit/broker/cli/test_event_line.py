@@ -66,8 +66,8 @@ TEXT = {"type": "text", "value": "hei"}
                     "id": "m",
                 },
             ),
-            "hei [agent.message Aino]",
-            id="what a desk tells",
+            "[agent.message Aino] hei",
+            id="what a desk tells comes first, too",
         ),
         pytest.param(
             "notification",
