@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from broker.domain.ids import SessionId
 from broker.domain.subjects import Kind
 from broker.runtime.embedded import EmbeddedServer
-from broker.transport.topology import STUBSESSIONS
 from tests.conftest import poll
 from tests.integration.giosg.conftest import BOT, CONNECTION, DESK, Desk, running_desk
+from tests.integration.giosg.hearing_elsewhere import hearing_elsewhere
 from tests.integration.giosg.talking import Talk, begin
 from tests.standins.giosg_control import ORGANIZATION_ID, Giosg
-from workers.giosg.calls.client import Apis
-from workers.giosg.cases.store import CASES
-from workers.giosg.connections.connection import GiosgConnection
-from workers.giosg.connections.file import load_connections
-from workers.giosg.hearing.hearing import Hearing
-from workers.giosg.hearing.wiring import make_hearing
-from workers.giosg.telling.links import Links
-from workers.giosg.telling.visitor import Visitors
-from workers.giosg.watching.health import Health
+from workers.giosg.cases.case import Case, Starting
+from workers.giosg.cases.transitions import ended
+from workers.giosg.hearing.ownership import Ownership
 
 CHATS = f"/api/v5/orgs/{ORGANIZATION_ID}/owned_chats"
 
@@ -113,12 +106,11 @@ async def test_check_33_a_reply_that_comes_both_ways_is_delivered_once(desk: Des
     talk = await begin(desk)
     await desk.giosg.join(talk.chat_id)
     await talk.until_worked_off()
-    async with another_hearing(desk, tmp_path) as (connection, apis, hearing):
+    async with hearing_elsewhere(desk, tmp_path) as elsewhere:
         for text in ("one", "two", "three"):
             await desk.giosg.say(talk.chat_id, text)
         for _ in range(3):
-            listed = await apis.of(connection.name).messages(talk.chat_id)
-            await hearing.messages(connection, talk.chat_id, listed)
+            await elsewhere.read(talk.chat_id)
     await talk.until_worked_off()
     assert await desk.heard(talk.conversation) == ["one", "two", "three"]
 
@@ -129,9 +121,9 @@ async def test_the_list_corrects_what_reads_otherwise_by_now(desk: Desk, tmp_pat
     await talk.until_heard("Nine euros")
     await desk.giosg.webhooks(drop_rate=1.0)
     await desk.giosg.edit_message(talk.chat_id, message["id"], "Ten euros")
-    async with another_hearing(desk, tmp_path) as (connection, apis, hearing):
+    async with hearing_elsewhere(desk, tmp_path) as elsewhere:
         for _ in range(2):
-            await hearing.messages(connection, talk.chat_id, await apis.of(connection.name).messages(talk.chat_id))
+            await elsewhere.read(talk.chat_id)
     edits = [one.event["text"] for one in await desk.told(talk.conversation) if one.type == "agent.message.edited"]
     assert edits == ["Ten euros"]
 
@@ -250,6 +242,52 @@ async def test_an_agent_who_answers_keeps_the_conversation_when_half_of_its_hour
         assert (await talk.case()).giver == BOT
 
 
+async def test_an_end_that_was_marked_and_not_told_is_told_when_it_is_heard_again(desk: Desk) -> None:
+    talk = await begin(desk)
+    await desk.giosg.webhooks(drop_rate=1.0)
+    await desk.giosg.end(talk.chat_id)
+    await desk.cases.change(talk.conversation.session, lambda case: ended(case, "ended_by_giosg", 1))
+    await desk.giosg.webhooks(drop_rate=0.0)
+    for _ in range(2):
+        resource = {"id": talk.chat_id, "is_ended": True}
+        await desk.giosg.webhook(CHATS, "changed", talk.chat_id, resource=resource)
+    await talk.until_told("session.ended")
+    await poll(lambda: _has_link(talk, BOT))
+    await talk.until_worked_off()
+    assert await talk.told_times("session.ended") == 1
+
+
+@pytest.mark.parametrize(
+    ("asked", "adopted"),
+    [pytest.param(True, True, id="it was asked for"), pytest.param(False, False, id="nobody asked for it yet")],
+)
+async def test_a_chat_whose_opening_was_cut_off_is_adopted(
+    desk: Desk, tmp_path: Path, asked: object, adopted: object
+) -> None:
+    conversation = await desk.open()
+    chat = await desk.giosg.foreign_chat(text=None)
+    case = Case(
+        org=desk.org,
+        connection=CONNECTION,
+        conversation=conversation.prefix,
+        session=conversation.session,
+        visitor_key="cut-off",
+        stage="starting",
+        starting=Starting(cause=1, since_ms=1, asked=bool(asked)),
+    )
+    await desk.cases.save(case, revision=0)
+    await desk.cases.lead_visitor(ORGANIZATION_ID, chat.visitor_id, SessionId(conversation.session))
+    async with hearing_elsewhere(desk, tmp_path) as elsewhere:
+        ownership = Ownership(desk.cases, elsewhere.apis, elsewhere.parts.stages, starting_wait_s=0.1)
+        found = await ownership.resolve(elsewhere.connection, chat.id)
+        assert not ownership.is_foreign(elsewhere.connection, chat.id), "it may be ours in a moment"
+    assert found == (conversation.session if adopted else None)
+    after = await desk.case(conversation)
+    assert after is not None
+    assert after.is_open is adopted
+    assert await desk.types(conversation) == (["session.opened"] if adopted else [])
+
+
 async def _hours_are(talk: Talk, hours: list[float]) -> bool:
     facts = await talk.desk.events(talk.conversation, Kind.LINKED)
     return [fact["timeout_hours"] for _, fact in facts if fact["stub"] == DESK] == hours
@@ -258,18 +296,3 @@ async def _hours_are(talk: Talk, hours: list[float]) -> bool:
 async def _has_link(talk: Talk, stub: str) -> bool:
     facts: list[tuple[int, dict[str, Any]]] = await talk.desk.events(talk.conversation, Kind.LINKED)
     return bool(facts) and facts[-1][1]["stub"] == stub
-
-
-@contextlib.asynccontextmanager
-async def another_hearing(desk: Desk, folder: Path) -> AsyncIterator[tuple[GiosgConnection, Apis, Hearing]]:
-    """What hears giosg in another process of the same connection, such as the one that reconciles."""
-    connections = load_connections(folder / "giosg.toml", {})
-    connection = connections.get(CONNECTION)
-    assert connection is not None
-    backbone = desk.backbone
-    visitors = Visitors(backbone.connection, backbone.publisher)
-    links = Links(backbone.publisher, backbone.records(STUBSESSIONS))
-    health = Health(backbone.connection, backbone.records(CASES), connections)
-    async with Apis(connections, desk.cases) as apis:
-        heard = make_hearing(connections, desk.cases, apis, visitors=visitors, links=links, health=health)
-        yield connection, apis, heard.hearing

@@ -6,12 +6,18 @@ import asyncio
 import time
 from pathlib import Path
 
+from broker.codec import decode
+from broker.domain.wire import Body
 from broker.runtime.embedded import EmbeddedServer
 from tests.conftest import poll
 from tests.integration.giosg.conftest import DESK, Desk, running_desk
+from tests.integration.giosg.hearing_elsewhere import hearing_elsewhere
 from tests.integration.giosg.talking import begin
 from tests.standins.giosg_control import Giosg
 from workers.giosg.hearing.sequencer import WAIT_S
+from workers.giosg.hearing.typing import Typing
+from workers.giosg.telling.visitor import Visitors
+from workers.giosg.wire import Membership
 
 
 async def test_check_05_the_echo_of_a_send_is_not_delivered(desk: Desk) -> None:
@@ -179,6 +185,30 @@ async def test_without_agent_events_nobody_is_told_who_comes(
         told = await desk.told(talk.conversation)
         assert "agent.joined" not in [one.type for one in told]
         assert told[-1].text == "Korjaus: Hei"
+
+
+async def test_that_an_agent_writes_is_shown_and_ends_by_itself(
+    server: EmbeddedServer, routing: None, org: str, giosg: Giosg, tmp_path: Path
+) -> None:
+    async with running_desk(server.url, org, giosg, tmp_path, typing_from_giosg=True) as desk:
+        talk = await begin(desk)
+        agent = await giosg.join(talk.chat_id)
+        shown: list[Body] = []
+        signal = talk.conversation.signal("typing")
+        heard = await desk.backbone.connection.hear(signal, lambda _, __, data, ___: shown.append(decode(data)))
+        async with hearing_elsewhere(desk, tmp_path) as elsewhere:
+            visitors = Visitors(desk.backbone.connection, desk.backbone.publisher)
+            typing = Typing(desk.cases, elsewhere.parts.ownership, visitors, off_after_s=0.1)
+            for status in ("composing", "idle", "typing"):
+                member = Membership(member_type="user", member_public_name="Aino", composing_status=status)
+                await typing.member_changed(elsewhere.connection, agent.id, member)
+            await typing.member_changed(
+                elsewhere.connection, agent.id, Membership(member_type="visitor", composing_status="composing")
+            )
+            await poll(lambda: len(shown) == 4)
+        await heard.unsubscribe()
+        assert [one["typing"] for one in shown] == [True, False, True, False]
+        assert {(one["from"], one["agent"]) for one in shown} == {("agent", "Aino")}
 
 
 async def _has_problem(desk: Desk, code: str) -> bool:

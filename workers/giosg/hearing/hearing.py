@@ -80,7 +80,8 @@ class Hearing:
         heard = await self._of(connection, chat_id, await self._ownership.resolve(connection, chat_id))
         if heard is None:
             return
-        news = [one for one in messages if self._messages.is_news(heard.case, one)]
+        of_chat = [one.model_copy(update={"chat_id": chat_id}) for one in messages]
+        news = [one for one in of_chat if self._messages.is_news(heard.case, one)]
         taking = [self._take_message(heard, one, fetched=True) for one in news]
         for outcome in await asyncio.gather(*taking, return_exceptions=True):
             if outcome is not None:

@@ -12,7 +12,7 @@ from workers.giosg.calls.client import Apis
 from workers.giosg.cases.case import Case
 from workers.giosg.cases.heard import DELETED, deleted, hash_of, is_heard, seen, was_seen, with_text
 from workers.giosg.cases.store import CaseStore, now_ms
-from workers.giosg.cases.transitions import after_join, after_user_message
+from workers.giosg.cases.transitions import after_join, after_user_message, echoed
 from workers.giosg.connections.connection import GiosgConnection
 from workers.giosg.hearing.metrics import HEARD
 from workers.giosg.runs.marks import linked
@@ -54,6 +54,8 @@ class Messages:
 
     def is_news(self, case: Case, message: MessageView) -> bool:
         """Whether a message of giosg's list, as it is now, has anything that is not known here."""
+        if meaning_of(message) == "visitor":
+            return echoed(case, message) != case
         return not was_seen(case, message) or _is_changed(case, message)
 
     async def take(
