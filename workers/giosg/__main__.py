@@ -7,15 +7,18 @@ import asyncio
 from broker.runtime.backbone import Backbone
 from broker.runtime.main import run_worker
 from broker.runtime.serving import Place, serve
+from workers.giosg.checking.at_start import self_test
 from workers.giosg.parts import open_parts
 from workers.giosg.settings import GiosgSettings, connections_of
 
 
 async def work(settings: GiosgSettings, backbone: Backbone, stop: asyncio.Event) -> None:
     """Carry what visitors write to giosg, and what its agents write to visitors, until ``stop`` is set."""
-    async with open_parts(settings, backbone, connections_of(settings)) as parts:
+    connections = connections_of(settings)
+    async with open_parts(settings, backbone, connections) as parts:
         place = Place(settings.host, settings.port, "HEIMDALL_GIOSG_PORT", served="endpoint_served")
-        tasks = [asyncio.ensure_future(loop) for loop in parts.loops(stop)]
+        loops = [*parts.loops(stop), *([self_test(connections, stop)] if settings.self_test else [])]
+        tasks = [asyncio.ensure_future(loop) for loop in loops]
         for task in tasks:
             task.add_done_callback(lambda _: stop.set())
         try:

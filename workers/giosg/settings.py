@@ -26,6 +26,10 @@ class GiosgSettings(Settings):
         gt=0,
         description="Seconds in which giosg's webhook of a message it took must have come; then health says degraded.",
     )
+    self_test: bool = Field(
+        False,
+        description="Whether each connection's room is looked at when the worker starts; the log says what is found.",
+    )
 
 
 def connections_of(settings: GiosgSettings) -> Connections:

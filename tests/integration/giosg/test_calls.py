@@ -25,7 +25,7 @@ from broker.errors import (
 )
 from broker.transport.connection import Connection
 from broker.transport.publisher import Publisher
-from tests.conftest import poll
+from tests.conftest import TIME_FACTOR, poll
 from tests.integration.giosg.api_fixtures import NAME, a_connection, a_store, a_visitor, apis_of, gaps_ms
 from tests.processes import free_port
 from tests.standins.giosg_control import API_TOKEN, ORGANIZATION_ID, Giosg
@@ -125,6 +125,14 @@ async def test_check_40_a_next_page_at_another_host_is_not_followed(giosg: Giosg
         assert asked == []
 
 
+async def test_a_collection_without_an_end_is_read_for_a_hundred_pages(giosg: Giosg, api: GiosgApi) -> None:
+    _, chat_id = await opened(api)
+    body = '{"next": "?page=2", "results": [{"member_id": "v", "member_type": "visitor"}]}'
+    await giosg.fault(path="/memberships", body=body, count=None)
+    assert len(await api.memberships(chat_id)) == 100
+    assert len(await giosg.calls("/memberships")) == 100
+
+
 async def test_a_message_is_found_where_giosg_has_no_address_for_it(giosg: Giosg, api: GiosgApi) -> None:
     visitor, chat_id = await opened(api)
     message = await visitor.send(chat_id, "hello")
@@ -209,11 +217,12 @@ async def test_nothing_waits_long_for_what_nothing_depends_on(giosg: Giosg, api:
 async def test_a_silent_giosg_is_given_up_after_the_connections_own_time(
     giosg: Giosg, store: CaseStore, org: str
 ) -> None:
-    connection = a_connection(giosg, org, http_timeout_seconds=0.3, max_retries=0)
+    wait_s = 1.0 * TIME_FACTOR
+    connection = a_connection(giosg, org, http_timeout_seconds=wait_s, max_retries=0)
     async with apis_of(store, connection) as apis:
         visitor, chat_id = await opened(apis.of(NAME))
         await giosg.fault(method="POST", path="/messages", delay_ms=60_000)
-        with pytest.raises(ChannelSilentError, match=r"no answer within 0\.3 s"):
+        with pytest.raises(ChannelSilentError, match=f"no answer within {wait_s:g} s"):
             await visitor.send(chat_id, "hello")
 
 
@@ -248,7 +257,8 @@ async def test_a_refused_api_token_is_tried_again_only_now_and_then(
     giosg: Giosg, store: CaseStore, org: str, status: int
 ) -> None:
     await giosg.configure(revoked_token_status=status)
-    async with apis_of(store, a_connection(giosg, org), probe_wait_s=0.3) as apis:
+    connection = a_connection(giosg, org)
+    async with apis_of(store, connection) as apis, apis_of(store, connection, probe_wait_s=0.1) as often:
         api = apis.of(NAME)
         visitor, chat_id = await opened(api)
         await giosg.api_tokens("another")
@@ -259,8 +269,10 @@ async def test_a_refused_api_token_is_tried_again_only_now_and_then(
             assert caught.value.status == status
         assert len(await giosg.calls(since=since)) == 1
         await visitor.send(chat_id, "visitors may still write")
+        assert not await _is_accepted(often.of(NAME))
         await giosg.api_tokens(API_TOKEN)
-        await poll(lambda: _is_accepted(api))
+        await poll(lambda: _is_accepted(often.of(NAME)))
+        assert not await _is_accepted(api)
 
 
 async def _is_accepted(api: GiosgApi) -> bool:

@@ -15,11 +15,14 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from broker.runtime.settings import child_environment
-from tests.conftest import TIME_FACTOR
+from tests.conftest import TIME_FACTOR, poll
+from tests.integration.giosg.api_fixtures import a_connection
 from tests.integration.giosg.conftest import Desk
 from tests.processes import free_port
 from tests.standins.giosg_control import API_TOKEN, ORGANIZATION_ID, ROOM_ID, Giosg
+from workers.giosg.checking.at_start import self_test
 from workers.giosg.checking.webhooks import ACTION
+from workers.giosg.connections.connection import Connections
 from workers.giosg.verify import main
 
 SECRET = "planted-webhook-secret-0123456789"
@@ -245,6 +248,26 @@ async def test_a_running_worker_answers_as_it_should(verify: Verify, desk: Desk,
     result = await verify(f"--file={tmp_path / 'giosg.toml'}")
     assert result.failed == {}
     assert (result.code, result.state("webhook chats: our secret")) == (0, "ok")
+
+
+async def test_the_self_test_says_in_the_log_what_is_wrong(
+    giosg: Giosg, org: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fine = a_connection(giosg, org, name="fine")
+    wrong = a_connection(giosg, org, name="wrong", room_id=org)
+    stop = asyncio.Event()
+    testing = asyncio.create_task(self_test(Connections([fine, wrong]), stop))
+    found: list[str] = []
+
+    def told() -> bool:
+        found.extend(line for line in capsys.readouterr().out.splitlines() if "connection_test" in line)
+        return len(found) == 2
+
+    await poll(told)
+    stop.set()
+    await testing
+    assert "connection_tested" in found[0]
+    assert all(word in found[1] for word in ("connection_test_failed", "room", "compare room_id"))
 
 
 @dataclass
