@@ -12,6 +12,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 from tests.conftest import TIME_FACTOR
 
@@ -34,6 +35,15 @@ def worker_process(name: str, nats_url: str, **settings: str) -> Iterator[subpro
 
 
 @contextlib.contextmanager
+def logged_worker_process(
+    name: str, nats_url: str, output: BinaryIO, /, **settings: str
+) -> Iterator[subprocess.Popen[bytes]]:
+    """As worker_process(); all that it says goes to ``output``."""
+    with _process(("-m", f"workers.{name}"), nats_url, settings, output) as worker:
+        yield worker
+
+
+@contextlib.contextmanager
 def service_process(program: Path, nats_url: str, **settings: str) -> Iterator[subprocess.Popen[bytes]]:
     """As worker_process(), for a program on the kit that is no part of the package."""
     root = str(Path(__file__).parents[1])
@@ -42,7 +52,9 @@ def service_process(program: Path, nats_url: str, **settings: str) -> Iterator[s
 
 
 @contextlib.contextmanager
-def _process(arguments: Sequence[str], nats_url: str, settings: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+def _process(
+    arguments: Sequence[str], nats_url: str, settings: Mapping[str, str], output: BinaryIO | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
     port = free_port()
     environment = {
         **os.environ,
@@ -51,7 +63,7 @@ def _process(arguments: Sequence[str], nats_url: str, settings: Mapping[str, str
         "HEIMDALL_HEALTH_PORT": str(port),
         **settings,
     }
-    worker = subprocess.Popen([sys.executable, *arguments], env=environment)
+    worker = subprocess.Popen([sys.executable, *arguments], env=environment, stdout=output, stderr=output)
     try:
         wait_ready(f"http://127.0.0.1:{port}/readyz", worker)
         yield worker
