@@ -90,6 +90,7 @@ async def open_parts(settings: GiosgSettings, backbone: Backbone, connections: C
             heard.languages,
             heard.endings,
             heard.stages,
+            heard.messages,
             availability,
             health,
         )

@@ -30,6 +30,7 @@ class HearingParts:
     languages: Languages
     stages: Stages
     endings: Endings
+    messages: Messages
 
 
 def make_hearing(
@@ -42,4 +43,4 @@ def make_hearing(
     messages = Messages(cases, apis, visitors, links=links, languages=languages, stages=stages, health=health)
     hearing = Hearing(cases, apis, stages, endings, messages, ownership=ownership)
     webhooks = Webhooks(connections, hearing, Typing(cases, ownership, visitors))
-    return HearingParts(ownership, hearing, webhooks, languages, stages, endings)
+    return HearingParts(ownership, hearing, webhooks, languages, stages, endings, messages)

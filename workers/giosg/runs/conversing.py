@@ -14,6 +14,7 @@ from workers.giosg.cases.case import EndReason
 from workers.giosg.cases.endings import Endings
 from workers.giosg.cases.store import now_ms
 from workers.giosg.cases.transitions import is_settled
+from workers.giosg.hearing.messages import Messages
 from workers.giosg.runs import marks
 from workers.giosg.runs.content import said_in
 from workers.giosg.runs.history import History
@@ -36,6 +37,7 @@ class ChatSteps:
     opening: Opening
     sender: TextSender
     endings: Endings
+    messages: Messages
 
 
 class Conversing:
@@ -49,6 +51,7 @@ class Conversing:
         self._opening = steps.opening
         self._sender = steps.sender
         self._endings = steps.endings
+        self._messages = steps.messages
         self._introducing = introducing
         self._refusing = refusing
 
@@ -149,6 +152,8 @@ class Conversing:
         if talk.connection.after_end_policy == "reject" and reason != "identity_lost":
             talk.case = await self._endings.end(talk.case, reason)
         else:
+            # what its agents wrote at last, and no webhook told of, is looked for while it is the conversation's chat
+            await self._messages.catch_up(talk.connection, talk.case, chat.id)
             await talk.change(lambda case: marks.chat_left(case, chat.id, reason, now_ms()))
 
     async def _finish_end(self, talk: Talk) -> None:

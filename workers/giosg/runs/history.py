@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from broker.codec import EVENT_DEPTH_MAX, decode
 from broker.domain import headers as names
@@ -66,14 +67,15 @@ class History:
             is_renewal=fact is not None and fact.replaces is None,
         )
 
-    async def given_up_since(self, conversation: Conversation, *, after: int) -> bool:
+    async def given_up_since(self, conversation: Conversation, *, after: int) -> Literal["left", "deleted"] | None:
         """Whether the visitor left after that event, or a program ended the link."""
         for each in await self._read(conversation, (Kind.ENDED, Kind.CANCELLED), after=max(after, 0)):
             if each.public_subject == conversation.subject(Kind.ENDED):
-                return True
-            if validate(Unlinked, decode(each.data), what="link fact").reason in GIVEN_UP:
-                return True
-        return False
+                return "left"
+            reason = validate(Unlinked, decode(each.data), what="link fact").reason
+            if reason in GIVEN_UP:
+                return "left" if reason == "ended" else "deleted"
+        return None
 
     async def visits(self, conversation: Conversation, *, before: int | None = None) -> list[Visited]:
         """What the visitor did, or what is kept of it, oldest first: messages and data, each as it came."""

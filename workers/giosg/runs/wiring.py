@@ -12,6 +12,7 @@ from workers.giosg.calls.client import Apis
 from workers.giosg.cases.endings import Endings
 from workers.giosg.cases.store import CaseStore
 from workers.giosg.connections.connection import Connections
+from workers.giosg.hearing.messages import Messages
 from workers.giosg.runs.closing import Closing
 from workers.giosg.runs.conversing import ChatSteps, Conversing
 from workers.giosg.runs.handle import HandleRun
@@ -44,6 +45,7 @@ class Surroundings:
     languages: Languages
     endings: Endings
     stages: Stages
+    messages: Messages
     availability: Availability
     health: Health
 
@@ -71,7 +73,7 @@ def _handle(settings: GiosgSettings, backbone: Backbone, around: Surroundings) -
     )
     introducing = Introducing(history)
     opening = Opening(around.availability, introducing, standings)
-    steps = ChatSteps(opening, TextSender(around.health), around.endings)
+    steps = ChatSteps(opening, TextSender(around.health), around.endings, around.messages)
     conversing = Conversing(history, standings, steps, introducing, refusing)
     talks = Talks(around.connections, around.apis, around.cases, around.stages, history, standings)
     return HandleRun(talks, conversing, Closing(around.endings), refusing, patience_s=settings.patience_s)

@@ -1,0 +1,62 @@
+"""What was written before somebody went, and comes to light only afterwards, is not lost."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from broker.runtime.embedded import EmbeddedServer
+from tests.conftest import poll
+from tests.integration.giosg.conftest import running_desk
+from tests.standins.giosg_control import Giosg
+
+
+async def test_what_a_visitor_wrote_before_it_left_is_read_by_agents_when_giosg_is_back(
+    server: EmbeddedServer, routing: None, org: str, giosg: Giosg, tmp_path: Path
+) -> None:
+    async with running_desk(server.url, org, giosg, tmp_path, max_retries=0) as desk:
+        await giosg.fault(path="/auth", status=503, count=None)
+        await desk.route_here()
+        conversation = await desk.open()
+        await desk.say(conversation, "please call me")
+        await desk.say(conversation, "my number is 17")
+        await desk.end(conversation)
+        seen = len(await giosg.calls("/auth"))
+        await poll(lambda: _is_asked_again(giosg, seen))
+        await giosg.clear_faults()
+        await poll(lambda: _is_ended_with(giosg, ["please call me", "my number is 17"]), within_s=20)
+        assert await desk.letters() == []
+
+
+async def test_what_an_agent_wrote_into_a_chat_that_is_left_for_another_is_heard(
+    server: EmbeddedServer, routing: None, org: str, giosg: Giosg, tmp_path: Path
+) -> None:
+    async with running_desk(server.url, org, giosg, tmp_path, reconcile_seconds=0) as desk:
+        conversation = await desk.open()
+        await desk.say(conversation, "hello")
+        await desk.hand_over(conversation)
+        chat_id = await desk.chat_id(conversation)
+        await poll(lambda: _has_visitor(giosg, chat_id))
+        for text in ("one", "two"):
+            await giosg.say(chat_id, text)
+        await giosg.end(chat_id)
+        assert await desk.heard(conversation) == []  # no webhook has come
+        await desk.say(conversation, "are you there?")
+        await poll(lambda: _are_two(giosg))
+        assert await desk.heard(conversation) == ["one", "two"]
+
+
+async def _is_asked_again(giosg: Giosg, seen: int) -> bool:
+    return len(await giosg.calls("/auth")) > seen
+
+
+async def _is_ended_with(giosg: Giosg, texts: list[str]) -> bool:
+    chats = await giosg.chats()
+    return [(chat.texts("visitor"), chat.is_ended) for chat in chats] == [(texts, True)]
+
+
+async def _has_visitor(giosg: Giosg, chat_id: str) -> bool:
+    return bool((await giosg.chat(chat_id)).texts("visitor"))
+
+
+async def _are_two(giosg: Giosg) -> bool:
+    return len([chat for chat in await giosg.chats() if chat.texts("visitor")]) == 2
