@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from broker.domain.subjects import Kind
+from broker.domain.subjects import Conversation, Kind
 from tests.conftest import poll
 from tests.integration.giosg.conftest import BOT, Desk
 from tests.standins.giosg_control import API_TOKEN, Giosg
@@ -81,3 +81,82 @@ async def test_a_profile_leads_to_the_desk_which_takes_the_link(desk: Desk, gios
 
 async def _texts(giosg: Giosg, chat_id: str, texts: list[str]) -> bool:
     return (await giosg.chat(chat_id)).texts("visitor") == texts
+
+
+async def test_check_31_a_long_text_is_three_messages(desk: Desk, giosg: Giosg) -> None:
+    conversation = await desk.open()
+    await desk.hand_over(conversation)
+    chat_id = await desk.chat_id(conversation)
+    thumb = "\U0001f44d\U0001f3fd"
+    text = "x" * 1999 + thumb + "y" * 2499
+    assert len(text) == 4500
+    await desk.say(conversation, text)
+    await poll(lambda: _joined(giosg, chat_id, text))
+    parts = (await giosg.chat(chat_id)).texts("visitor")
+    assert [len(part) for part in parts] == [1999, 2000, 501]
+    assert parts[1].startswith(thumb)
+
+
+async def test_check_37_two_visitors_of_one_name_are_two_visitors(desk: Desk, giosg: Giosg) -> None:
+    for _ in range(2):
+        conversation = await desk.open()
+        await desk.say(conversation, "hello", Kind.MESSAGE, **PROFILE)
+        await desk.hand_over(conversation)
+        await desk.chat_id(conversation)
+    chats = await giosg.chats()
+    assert [chat.visitor_name for chat in chats] == ["Alice", "Alice"]
+    assert len({chat.visitor_id for chat in chats}) == 2
+
+
+async def test_a_visitor_whom_the_channel_knows_is_the_same_one_in_the_next_conversation(
+    desk: Desk, giosg: Giosg
+) -> None:
+    for _ in range(2):
+        conversation = await desk.open()
+        await desk.say(conversation, "hello", webchat_profile={"id": "customer-7", "display_name": "Alice"})
+        await desk.hand_over(conversation)
+        await desk.chat_id(conversation)
+    assert len({chat.visitor_id for chat in await giosg.chats()}) == 1
+
+
+async def test_what_changes_of_a_visitor_is_told_once_for_each_key(desk: Desk, giosg: Giosg) -> None:
+    conversation = await desk.open()
+    await desk.hand_over(conversation)
+    await desk.chat_id(conversation)
+    for plan in ("basic", "gold", "gold"):
+        profile = {"display_name": "Alice", "plan": plan}
+        body = desk.visitor_body(conversation, webchat_profile=profile)
+        await desk.publish(conversation.subject(Kind.USERDATA), body)
+    last = await desk.say(conversation, "done")
+    await poll(lambda: _is_sent(desk, conversation, last))
+    found = [call.body for call in await giosg.calls("/variables")]
+    assert found == [
+        {"key": "username", "value": "Alice"},
+        {"key": "plan", "value": "basic"},
+        {"key": "plan", "value": "gold"},
+    ]
+
+
+async def test_a_file_goes_by_its_link_and_without_one_the_visitor_is_told(desk: Desk, giosg: Giosg) -> None:
+    conversation = await desk.open()
+    await desk.hand_over(conversation)
+    chat_id = await desk.chat_id(conversation)
+    stored = {
+        "contentType": "image/png",
+        "filename": "f1",
+        "fileuuid": "0f6c2f58-8f43-5a0e-9b7e-2f1b6a1d7c90",
+        "originalname": "cat.png",
+    }
+    await desk.say(conversation, "look", webchat_attachments=[stored])
+    await desk.say(conversation, "and here", webchat_attachments=[{**stored, "url": "https://files.example/cat.png"}])
+    await poll(lambda: _texts(giosg, chat_id, ["look", "and here\ncat.png: https://files.example/cat.png"]))
+    assert (await desk.types(conversation)).count("files.unsupported") == 1
+
+
+async def _joined(giosg: Giosg, chat_id: str, text: str) -> bool:
+    return "".join((await giosg.chat(chat_id)).texts("visitor")) == text
+
+
+async def _is_sent(desk: Desk, conversation: Conversation, sequence: int) -> bool:
+    case = await desk.case(conversation)
+    return case is not None and str(sequence) in case.sent
