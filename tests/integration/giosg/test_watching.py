@@ -16,7 +16,7 @@ from broker.codec import encode
 from broker.domain.subjects import Signal
 from broker.runtime.embedded import EmbeddedServer
 from broker.transport.topology import STUBSESSIONS
-from tests.conftest import poll
+from tests.conftest import TIME_FACTOR, poll
 from tests.integration.giosg.conftest import CONNECTION, Desk, connections_file, running_desk
 from tests.integration.giosg.open_chat import OpenChat
 from tests.standins.giosg_control import Giosg
@@ -35,7 +35,7 @@ from workers.giosg.watching.presence import AWAY_AFTER_MS
 from workers.giosg.watching.reconcile import LATE_MS
 from workers.giosg.watching.rounds import Round, Rounds
 from workers.giosg.watching.signals import hearing_visitors
-from workers.giosg.watching.watching import Watching
+from workers.giosg.watching.watching import GRACE_S, Watching
 from workers.giosg.watching.wiring import make_watching
 
 Look = Callable[[GiosgConnection, Listed, Case | None], Any]
@@ -153,7 +153,7 @@ async def test_reconciliation_ends_what_ended_while_no_webhook_came(stage: Stage
     assert ((await ended.case()).stage, (await removed.case()).stage) == ("ended", "removed")
 
 
-async def test_check_33_a_reply_that_webhooks_and_reconciliation_both_carry_is_delivered_once(
+async def test_replies_that_webhooks_and_two_processes_reconciliation_carry_are_delivered_once(
     stage: Stage, giosg: Giosg
 ) -> None:
     await stage.desk.subscribe()
@@ -225,9 +225,7 @@ async def test_a_visitor_who_was_silent_for_half_an_hour_is_not_kept_present(sta
 
 
 @pytest.mark.parametrize("changes", [{"typing_to_giosg": True}])
-async def test_typing_is_told_at_most_every_three_seconds_and_never_again_after_a_refusal(
-    stage: Stage, giosg: Giosg
-) -> None:
+async def test_typing_that_two_processes_hear_of_is_told_once_in_three_seconds(stage: Stage, giosg: Giosg) -> None:
     chat, other = await stage.chat("hello"), await stage.chat("hello")
     orgs = [stage.desk.org]
     # The worker hears the same signals: two processes, one call.
@@ -239,6 +237,29 @@ async def test_typing_is_told_at_most_every_three_seconds_and_never_again_after_
         await poll(lambda: _has_calls(giosg, f"chat_memberships/{other.id}", 1))
         assert len(await giosg.calls(f"chat_memberships/{chat.id}")) == 1
     await stage.watching.typing.close()
+
+
+@pytest.mark.parametrize("changes", [{"typing_to_giosg": True}])
+async def test_typing_is_switched_off_by_the_first_refusal(stage: Stage, giosg: Giosg) -> None:
+    first, second = await stage.chat("hello"), await stage.chat("hello")
+    await giosg.fault(method="PUT", path=f"/chat_memberships/{first.id}", status=405, count=None)
+    typing = stage.watching.typing
+    typing.hear(first.session)
+    await poll(lambda: not typing.is_wanted)
+    typing.hear(second.session)
+    await typing.close()
+    assert len(await giosg.calls("/chat_memberships/")) == 1
+
+
+async def test_a_worker_that_waits_for_a_silent_giosg_ends_when_told(
+    stage: Stage, server: EmbeddedServer, org: str, giosg: Giosg, tmp_path: Path
+) -> None:
+    chat = await stage.chat("hello")
+    await giosg.fault(method="GET", path=f"/owned_chats/{chat.id}", delay_ms=60_000, count=None)
+    async with running_desk(server.url, org, giosg, tmp_path):  # it looks at the chat at its start
+        await poll(lambda: _has_calls(giosg, f"/owned_chats/{chat.id}", 1))
+        told_s = asyncio.get_running_loop().time()
+    assert asyncio.get_running_loop().time() - told_s < GRACE_S + 4 * TIME_FACTOR
 
 
 async def _signal(stage: Stage, chat: OpenChat, kind: Signal, **members: object) -> None:

@@ -29,6 +29,7 @@ SILENCE_S_MIN = 1.0
 NOTICE_LATE = 8
 """A notice comes late by an eighth of what is waited for, at most."""
 PROBE_S = 60.0
+GRACE_S = 2.0
 PROBE_LOOK_S = 2.0
 PROBED: tuple[ProblemCode, ...] = ("token_refused", "wrong_room", "giosg_away")
 
@@ -52,15 +53,22 @@ class Watching:
     probe_s: float = PROBE_S
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Watch until ``stop`` is set."""
+        """Watch until ``stop`` is set. What is under way then is given up after some seconds: others do it again."""
         everything = self.connections.all()
         orgs = sorted({each.org for each in everything})
         async with hearing_visitors(self.connection, orgs, self.presence, self.typing):
+            loops = [asyncio.ensure_future(loop) for each in everything for loop in self._loops(each, stop)]
+            stopping = asyncio.ensure_future(stop.wait())
             try:
-                loops = [loop for each in everything for loop in self._loops(each, stop)]
-                await asyncio.gather(stop.wait(), *loops)
+                await asyncio.wait({stopping, *loops}, return_when=asyncio.FIRST_COMPLETED)
+                if stop.is_set():
+                    await asyncio.wait(loops or {stopping}, timeout=GRACE_S)
             finally:
+                await _end([stopping, *loops])
                 await self.typing.close()
+            for loop in loops:
+                if not loop.cancelled():
+                    loop.result()  # what ended one of them early
 
     def _loops(self, connection: GiosgConnection, stop: asyncio.Event) -> list[Coroutine[Any, Any, None]]:
         rounds = [Round("silence", _silence_s(connection), self.silence.look)]
@@ -82,6 +90,12 @@ class Watching:
                     await self.availability.check(connection, is_fresh=True)
             except BackboneError as error:
                 log.warning("probe_not_made", connection=connection.name, error_code=error.code)
+
+
+async def _end(tasks: list[asyncio.Future[Any]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks)
 
 
 def _silence_s(connection: GiosgConnection) -> float:
