@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from broker.domain.ids import SessionId
 from broker.domain.subjects import Kind
 from broker.runtime.embedded import EmbeddedServer
-from tests.conftest import poll
+from tests.conftest import TIME_FACTOR, poll
 from tests.integration.giosg.conftest import BOT, CONNECTION, DESK, Desk, running_desk
 from tests.integration.giosg.hearing_elsewhere import hearing_elsewhere
 from tests.integration.giosg.talking import Talk, begin
@@ -166,6 +167,41 @@ async def test_what_no_webhook_told_is_delivered_before_the_end(desk: Desk) -> N
     told = await desk.told(talk.conversation)
     assert [one.text for one in told if one.type == "agent.message"] == ["lost one", "lost two"]
     assert told[-1].type == "session.ended"
+
+
+async def test_what_was_missed_is_delivered_before_the_next_message(desk: Desk, tmp_path: Path) -> None:
+    talk = await begin(desk)
+    await desk.giosg.join(talk.chat_id)
+    await talk.until_worked_off()
+    await desk.giosg.webhooks(drop_rate=1.0)  # as while no worker runs
+    for text in ("missed one", "missed two", "next"):
+        await desk.giosg.say(talk.chat_id, text)
+    async with hearing_elsewhere(desk, tmp_path) as started:
+        *_, newest = await started.listed(talk.chat_id)
+        before = len(await talk.calls("/messages"))
+        await started.parts.hearing.message(started.connection, talk.chat_id, newest)
+        assert await desk.heard(talk.conversation) == ["missed one", "missed two", "next"]
+        await desk.giosg.say(talk.chat_id, "and on")
+        *_, newest = await started.listed(talk.chat_id)
+        await started.parts.hearing.message(started.connection, talk.chat_id, newest)
+        assert await desk.heard(talk.conversation) == ["missed one", "missed two", "next", "and on"]
+        assert len(await talk.calls("/messages")) == before + 2, "looked through once, and listed once by the test"
+
+
+async def test_an_answer_does_not_wait_for_a_list_that_does_not_come(desk: Desk, tmp_path: Path) -> None:
+    talk = await begin(desk)
+    await desk.giosg.join(talk.chat_id)
+    await talk.until_worked_off()
+    await desk.giosg.webhooks(drop_rate=1.0)
+    await desk.giosg.say(talk.chat_id, "Here")
+    async with hearing_elsewhere(desk, tmp_path) as started:
+        *_, newest = await started.listed(talk.chat_id)
+        await desk.giosg.fault(method="GET", path="/messages", status=503, count=None)
+        started.parts.hearing._list_wait_s = 0.3
+        async with asyncio.timeout(4 * TIME_FACTOR):
+            await started.parts.hearing.message(started.connection, talk.chat_id, newest)
+        await desk.giosg.clear_faults()
+        assert await desk.heard(talk.conversation) == ["Here"]
 
 
 async def test_after_the_end_the_stub_that_handed_over_has_the_conversation_and_knows(desk: Desk) -> None:

@@ -10,15 +10,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
+import structlog
+
 from broker.domain.ids import SessionId
-from broker.errors import ChannelAuthFailedError, ChatGoneError
+from broker.errors import ChannelAuthFailedError, ChannelError, ChatGoneError
 from workers.giosg.calls.client import Apis
 from workers.giosg.cases.case import Case
 from workers.giosg.cases.endings import Endings
 from workers.giosg.cases.heard import is_heard, was_seen
-from workers.giosg.cases.store import CaseStore
+from workers.giosg.cases.store import CaseStore, now_ms
 from workers.giosg.cases.transitions import after_flags, decides, echoed, end_reason, is_sent, is_settled, needs_whole
 from workers.giosg.connections.connection import GiosgConnection
+from workers.giosg.hearing.doubts import Doubts
 from workers.giosg.hearing.fetching import Fetching
 from workers.giosg.hearing.messages import Messages
 from workers.giosg.hearing.metrics import HEARD
@@ -30,6 +33,10 @@ from workers.giosg.wire import ChatView, MessageView, moment_ms
 
 MESSAGE, ABOUT_MESSAGES, CHAT = 0, 1, 2
 """What leaves before what, of all that comes together."""
+LIST_WAIT_S = 5.0
+"""So long an agent's answer waits for what may be missing before it."""
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +65,7 @@ class Hearing:
         *,
         ownership: Ownership | None = None,
         sequencer: Sequencer | None = None,
+        list_wait_s: float = LIST_WAIT_S,
     ) -> None:
         self._cases = cases
         self._apis = apis
@@ -67,13 +75,25 @@ class Hearing:
         self._ownership = ownership or Ownership(cases, apis, stages)
         self._sequencer = sequencer or Sequencer()
         self._chats: Fetching[ChatView] = Fetching()
+        self._lists: Fetching[list[MessageView]] = Fetching()
+        self._list_wait_s = list_wait_s
+        self._doubts = Doubts()
 
     async def message(self, connection: GiosgConnection, chat_id: str, message: MessageView) -> None:
         """Something was said or happened in a chat, which may be anybody's."""
         session = await self._ownership.resolve(connection, chat_id)
         heard = await self._of(connection, chat_id, session)
-        if heard is not None:
+        if heard is None:
+            return
+        if meaning_of(message) != "visitor" and self._doubts.are_about(_key(heard), heard.case):
+            missing = [one for one in await self._missing(heard) if one.id != message.id]
+            await self._take_all(heard, missing, message)
+        else:
             await self._take_message(heard, message, fetched=False)
+
+    def doubt(self) -> None:
+        """What was told until now may not have been heard."""
+        self._doubts.begin()
 
     async def messages(self, connection: GiosgConnection, chat_id: str, messages: Sequence[MessageView]) -> None:
         """All that giosg's list has, as it is now: what is missing here is delivered, what was changed is corrected."""
@@ -82,10 +102,7 @@ class Hearing:
             return
         of_chat = [one.model_copy(update={"chat_id": chat_id}) for one in messages]
         news = [one for one in of_chat if self._messages.is_news(heard.case, one)]
-        taking = [self._take_message(heard, one, fetched=True) for one in news]
-        for outcome in await asyncio.gather(*taking, return_exceptions=True):
-            if outcome is not None:
-                raise outcome
+        await self._take_all(heard, news)
 
     async def message_changed(self, connection: GiosgConnection, chat_id: str, change: MessageView) -> None:
         """Members of a message are others now; where the message itself is not known here, it is fetched."""
@@ -159,6 +176,27 @@ class Hearing:
         place = Place(MESSAGE, moment_ms(message.created_at) or 0, message.id)
         act = partial(self._messages.take, heard.connection, heard.session, message, fetched=fetched)
         await self._sequencer.deliver(_key(heard), place, act)
+
+    async def _take_all(self, heard: _Heard, listed: Sequence[MessageView], *told: MessageView) -> None:
+        """At once, so that they find their order among each other."""
+        taking = [self._take_message(heard, one, fetched=True) for one in listed]
+        taking += [self._take_message(heard, one, fetched=False) for one in told]
+        for outcome in await asyncio.gather(*taking, return_exceptions=True):
+            if outcome is not None:
+                raise outcome
+
+    async def _missing(self, heard: _Heard) -> list[MessageView]:
+        """What the list has that is not known here; where giosg does not say it soon, an answer does not wait."""
+        begun_ms = now_ms()
+        call = partial(self._messages.missing, heard.connection, heard.case, heard.chat_id)
+        try:
+            async with asyncio.timeout(self._list_wait_s):
+                missing = await self._lists.fetch(_key(heard), call)
+        except (TimeoutError, ChannelError) as error:
+            log.warning("chat_not_looked_through", session_id=heard.session[:8], error_type=type(error).__name__)
+            return []
+        self._doubts.end(_key(heard), begun_ms)
+        return missing
 
     async def _take_chat(self, heard: _Heard | None, chat: ChatView, *, fetched: bool) -> None:
         """What is to be completed is fetched before its turn, so that changes that come together are completed once."""

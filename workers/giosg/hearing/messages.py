@@ -7,7 +7,7 @@ from collections.abc import Callable
 import structlog
 
 from broker.domain.ids import SessionId
-from broker.errors import ChannelAuthFailedError, ChannelError, ChatGoneError
+from broker.errors import ChannelAuthFailedError, ChannelError
 from workers.giosg.calls.client import Apis
 from workers.giosg.cases.case import Case
 from workers.giosg.cases.heard import DELETED, deleted, hash_of, is_heard, seen, was_seen, with_text
@@ -108,23 +108,32 @@ class Messages:
             HEARD.labels(connection.name, "deleted").inc()
         await self._cases.change(session, lambda found: deleted(found, message_id))
 
-    async def catch_up(self, connection: GiosgConnection, case: Case, chat_id: str) -> None:
-        """Deliver what is still missing of a chat that ends: afterwards nobody looks for it."""
+    async def missing(self, connection: GiosgConnection, case: Case, chat_id: str) -> list[MessageView]:
+        """What giosg's list has that is not known here, oldest first.
+
+        Raises:
+            ChannelError: giosg does not say it now.
+        """
         api = self._apis.of(connection.name)
         try:
             messages = await api.messages(chat_id)
-        except ChatGoneError:
+        except ChannelAuthFailedError:  # the visitor's own token may be good
+            messages = await api.as_visitor(case.visitor_key).messages(chat_id)
+        of_chat = [one.model_copy(update={"chat_id": chat_id}) for one in messages]
+        return [one for one in of_chat if self.is_news(case, one)]
+
+    async def catch_up(self, connection: GiosgConnection, case: Case, chat_id: str) -> None:
+        """Deliver what is still missing of a chat that ends: afterwards nobody looks for it."""
+        try:
+            messages = await self.missing(connection, case, chat_id)
+        except ChannelError as error:
+            if error.retryable:
+                raise
+            log.warning("chat_not_looked_through", session_id=case.session[:8], error_code=error.code)
             return
-        except ChannelAuthFailedError:
-            try:  # the visitor's own token may be good
-                messages = await api.as_visitor(case.visitor_key).messages(chat_id)
-            except ChannelError as error:
-                log.warning("chat_not_looked_through", session_id=case.session[:8], error_code=error.code)
-                return
         for message in messages:
-            if meaning_of(message) != "visitor" and self.is_news(case, message):
-                whole = message.model_copy(update={"chat_id": chat_id})
-                await self.take(connection, SessionId(case.session), whole, fetched=True)
+            if meaning_of(message) != "visitor":
+                await self.take(connection, SessionId(case.session), message, fetched=True)
 
     async def _tell(self, case: Case, telling: Telling, event_id: str) -> None:
         await self._visitors.tell(case, telling.event, event_id=event_id, text=telling.text)

@@ -64,6 +64,10 @@ class Webhooks:
             case _:
                 log.debug("webhook_passed_over", connection=connection.name)
 
+    def doubt(self) -> None:
+        """Webhooks may have come that nobody took."""
+        self._hearing.doubt()
+
     async def _chat(self, connection: GiosgConnection, call: WebhookCall) -> None:
         if call.action == "removed":
             await self._hearing.chat_gone(connection, call.resource_id)
@@ -97,7 +101,7 @@ class Webhooks:
 def hearing_work(handle: Webhooks, *, lease_s: int) -> Work:
     """What the worker consumes to hear giosg; the consumers must be there."""
     consumers = tuple(spec.name for spec in webhook_consumers(SERVICE))
-    return Work(WEBHOOK_STREAM, consumers, handle, _lane_of, lease_s=lease_s)
+    return Work(WEBHOOK_STREAM, consumers, handle, _lane_of, retaken=lambda _: handle.doubt(), lease_s=lease_s)
 
 
 def _lane_of(delivery: Delivery) -> str:
