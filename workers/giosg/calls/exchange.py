@@ -131,7 +131,9 @@ class Exchange:
         headers = {"Authorization": f"{request.scheme} {request.credential}"} if request.scheme is not None else {}
         content = None if request.body is None else json.dumps(request.body).encode() if request.body else b""
         url = self.connection.base_url + request.path
-        call = Call(to, request.method, url, headers, content, ANSWER_BYTES_MAX, wait_s, min(CONNECT_WAIT_S, wait_s))
+        call = Call(
+            to, request.method, url, headers, content, ANSWER_BYTES_MAX, wait_s, min(CONNECT_WAIT_S, wait_s / 2)
+        )
         async with self._pace.turn(to):
             self._check_credentials(to, request)
             answer = await self._http.call(call)
