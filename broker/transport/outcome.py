@@ -24,6 +24,7 @@ from broker.transport.topology import (
     DEADLETTER_STREAM,
     DELIVERIES,
     LINKER_REST_CONSUMER,
+    desk_consumers,
     service_consumers,
 )
 
@@ -122,11 +123,11 @@ async def _completed(
     connection: Connection, org: OrgId, run: RunFound, message: StoredMessage, read_progress: ReadProgress
 ) -> RunFound:
     """The run, with how far its service is."""
-    specs = service_consumers(org, run.stub.service)
     partition = _partition(message) or 0
     handling: Handling = "unknown"
-    if partition < len(specs):
-        handling = await _handling(connection, DELIVERIES, specs[partition].name, run.sequence)
+    for specs in (service_consumers(org, run.stub.service), desk_consumers(run.stub.service)):
+        if handling == "unknown" and partition < len(specs):
+            handling = await _handling(connection, DELIVERIES, specs[partition].name, run.sequence)
     kept = await read_progress(org, run.stub)
     if kept is None:
         return replace(run, handling=handling)

@@ -12,6 +12,8 @@ from workers.giosg.runs.run import RELEASED
 from workers.giosg.runs.talk import Talk
 
 TELL_AFTER_S = 30.0
+TELL_AFTER_PART = 0.25
+"""Of a patience that is shorter than usual: a visitor hears of the delay before it is given up."""
 PAUSE_S_MAX = 60.0
 MS_PER_S = 1_000
 
@@ -19,10 +21,10 @@ MS_PER_S = 1_000
 class Patience:
     """Since when each run that waits is tried, in this process: whoever takes it over has all the time again."""
 
-    def __init__(self, refusing: Refusing, *, patience_s: float, tell_after_s: float = TELL_AFTER_S) -> None:
+    def __init__(self, refusing: Refusing, *, patience_s: float) -> None:
         self._refusing = refusing
         self._patience_s = patience_s
-        self._tell_after_s = tell_after_s
+        self._tell_after_s = min(TELL_AFTER_S, patience_s * TELL_AFTER_PART)
         self._since_ms: dict[int, int] = {}
 
     async def spend(self, talk: Talk, error: ChannelError) -> ChannelGaveUpError | None:
