@@ -78,6 +78,13 @@ async def test_7_13_an_echo_that_another_process_heard_counts(processes: Process
     assert processes.here.of(processes.name).status == "ok"
 
 
+async def test_7_13_an_echo_that_comes_before_the_answer_counts(processes: Processes) -> None:
+    processes.here.webhook_seen(processes.name)
+    processes.here.message_sent(processes.name)
+    await poll(lambda: processes.name not in processes.here._sent_at_ms)
+    assert not processes.here.has(processes.name, "no_webhooks")
+
+
 async def test_the_report_names_the_expected_addresses_and_no_secret(processes: Processes) -> None:
     processes.here.problem(processes.name, "no_webhooks")
     await poll(lambda: processes.here.of(processes.name).status == "degraded")

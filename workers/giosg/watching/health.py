@@ -113,7 +113,8 @@ class Health:
 
     def message_sent(self, connection: str) -> None:
         """The echo of a message that giosg took must come within half a minute."""
-        self._sent_at_ms.setdefault(connection, now_ms())
+        if connection in self._connections:
+            self._sent_at_ms.setdefault(connection, now_ms())
 
     def has(self, connection: str, code: ProblemCode) -> bool:
         """Whether the connection has that problem."""
@@ -177,7 +178,9 @@ class Health:
             if now_ms() - sent_at_ms < self._webhooks_wait_ms:
                 continue
             del self._sent_at_ms[name]
-            if self.of(name).webhook_at_ms < sent_at_ms:
+            # The echo may be here before the answer of the call that it echoes.
+            since_ms = sent_at_ms - self._connections[name].http_timeout_seconds * 1_000
+            if max(self.of(name).webhook_at_ms, self._webhook_at_ms.get(name, 0)) < since_ms:
                 self.problem(name, "no_webhooks", "no webhook came after a message that giosg took")
 
     def _webhook_is_news(self, name: str) -> bool:
