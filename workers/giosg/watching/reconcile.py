@@ -5,20 +5,24 @@ Source: specs/giosg.md section 6.5.
 
 from __future__ import annotations
 
+import asyncio
+
 from broker.domain.ids import SessionId
 from broker.errors import ChatGoneError
 from workers.giosg.calls.client import Apis
 from workers.giosg.cases.case import Case, Chat
 from workers.giosg.cases.store import CaseStore, Listed, now_ms
-from workers.giosg.cases.transitions import is_settled
+from workers.giosg.cases.transitions import after_flags, is_settled
 from workers.giosg.connections.connection import GiosgConnection
 from workers.giosg.hearing.hearing import Hearing
 from workers.giosg.watching.health import Health
 from workers.giosg.watching.metrics import RECONCILED
-from workers.giosg.wire import ChatView
+from workers.giosg.wire import ChatView, MessageView
 
 LATE_MS = 180_000
 """So long after its end a chat is still looked at: what an agent wrote just before may come to light only then."""
+ASKING_MAX = 8
+"""Chats of one connection that giosg is asked about at a time: visitors' own calls have to get through beside that."""
 
 
 class Reconciling:
@@ -29,6 +33,7 @@ class Reconciling:
         self._cases = cases
         self._hearing = hearing
         self._health = health
+        self._asking: dict[str, asyncio.Semaphore] = {}
 
     async def look(self, connection: GiosgConnection, listed: Listed, case: Case | None) -> None:
         """Look at one listed case; one that is over for long, or elsewhere, is listed no more.
@@ -46,20 +51,29 @@ class Reconciling:
             await self._cases.strike_off(connection.name, listed)
 
     async def _compare(self, connection: GiosgConnection, case: Case, kept: Chat) -> None:
-        api = self._apis.of(connection.name)
         try:
-            chat = await api.chat(kept.id)
-            is_moved = has_moved(kept, chat)
-            if is_moved:
-                await self._hearing.messages(connection, kept.id, await api.messages(kept.id))
-                await self._cases.change(SessionId(case.session), lambda found: looked_at(found, chat))
+            chat, messages = await self._ask(connection, kept)
         except ChatGoneError:
             RECONCILED.labels("gone").inc()
             await self._hearing.chat_gone(connection, kept.id)
             return
-        RECONCILED.labels("moved" if is_moved else "same").inc()
         self._note_encryption(connection, kept, chat)
+        is_as_known = is_settled(case) or (case.is_open and not chat.is_ended)
+        if messages is None and is_as_known and after_flags(case, chat) == case:
+            RECONCILED.labels("same").inc()
+            return
+        if messages is not None:
+            await self._hearing.messages(connection, kept.id, messages)
         await self._hearing.chat(connection, chat, fetched=True)
+        await self._cases.change(SessionId(case.session), lambda found: looked_at(found, chat))
+        RECONCILED.labels("moved").inc()
+
+    async def _ask(self, connection: GiosgConnection, kept: Chat) -> tuple[ChatView, list[MessageView] | None]:
+        """The chat, and all that was said in it where something may have been since the last look."""
+        api = self._apis.of(connection.name)
+        async with self._asking.setdefault(connection.name, asyncio.Semaphore(ASKING_MAX)):
+            chat = await api.chat(kept.id)
+            return chat, await api.messages(kept.id) if has_moved(kept, chat) else None
 
     def _note_encryption(self, connection: GiosgConnection, kept: Chat, chat: ChatView) -> None:
         if chat.is_encrypted:

@@ -20,7 +20,7 @@ from workers.giosg.connections.connection import GiosgConnection
 from workers.giosg.watching.turns import Turns
 
 AT_ONCE_MAX = 8
-"""Cases of one connection that are looked at at a time: visitors' own calls have to get through beside them."""
+"""Cases of one connection that are looked at at a time, where nothing else is said."""
 FAILED_WAIT_S = 1.0
 
 log = structlog.get_logger()
@@ -36,6 +36,7 @@ class Round:
     name: str
     period_s: float
     look: Look
+    at_once_max: int = AT_ONCE_MAX
 
 
 class Rounds:
@@ -68,7 +69,7 @@ class Rounds:
     async def _go_round(self, stop: asyncio.Event) -> None:
         self._due_ms = now_ms() + self._period_ms
         left = iter(await self._store.listed(self._connection.name))
-        await asyncio.gather(*(self._walk(left, stop) for _ in range(AT_ONCE_MAX)))
+        await asyncio.gather(*(self._walk(left, stop) for _ in range(self._round.at_once_max)))
 
     async def _walk(self, left: Iterator[Listed], stop: asyncio.Event) -> None:
         for listed in left:

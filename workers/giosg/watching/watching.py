@@ -28,6 +28,8 @@ SILENCE_S_MAX = 15.0
 SILENCE_S_MIN = 1.0
 NOTICE_LATE = 8
 """A notice comes late by an eighth of what is waited for, at most."""
+LISTENING_MAX = 64
+"""Each that has news waits a second or two for its turn in its own chat; giosg is asked about fewer at a time."""
 PROBE_S = 60.0
 GRACE_S = 2.0
 PROBE_LOOK_S = 2.0
@@ -73,7 +75,7 @@ class Watching:
     def _loops(self, connection: GiosgConnection, stop: asyncio.Event) -> list[Coroutine[Any, Any, None]]:
         rounds = [Round("silence", _silence_s(connection), self.silence.look)]
         if connection.reconcile_seconds:
-            rounds.append(Round("reconcile", connection.reconcile_seconds, self.reconciling.look))
+            rounds.append(Round("reconcile", connection.reconcile_seconds, self.reconciling.look, LISTENING_MAX))
         if connection.presence_seconds:
             rounds.append(Round("presence", connection.presence_seconds / 2, self.presence.look))
         walking = [Rounds(self.cases, self.turns, connection, each).run(stop) for each in rounds]
