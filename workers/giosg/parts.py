@@ -76,7 +76,9 @@ async def open_parts(settings: GiosgSettings, backbone: Backbone, connections: C
     ):
         availability = Availability(apis)
         await stack.enter_async_context(serve_desk_commands(backbone.connection, connections, availability))
-        heard = make_hearing(connections, cases, apis, visitors=visitors, links=links, health=health)
+        heard = make_hearing(
+            connections, cases, apis, visitors=visitors, links=links, health=health, order_wait_s=settings.order_wait_s
+        )
         bus, is_foreign = backbone.connection, heard.ownership.is_foreign
         inbox = Inbox(bus, backbone.publisher, is_foreign=is_foreign, webhook_seen=health.webhook_seen)
         stack.push_async_exit(inbox)

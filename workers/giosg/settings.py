@@ -15,6 +15,9 @@ class GiosgSettings(Settings):
     connections: str = Field("", description="Path of the file with the giosg connections; empty: there are none.")
     host: str = Field("127.0.0.1", description="Address that giosg's webhooks reach; 0.0.0.0 in a container.")
     port: int = Field(8082, ge=0, le=65535, description="Port for webhooks, probes and metrics; 0: any.")
+    order_wait_s: float = Field(
+        1.0, ge=0, le=10, description="Seconds that what giosg tells of a chat may wait for what belongs before it."
+    )
     patience_s: float = Field(
         600.0, gt=0, description="Seconds that a visitor's message is tried while giosg is away; then: dead letter."
     )

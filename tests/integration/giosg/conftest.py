@@ -50,6 +50,8 @@ SECRET = "webhook-secret-of-the-test-0123456789"
 BOT = "bot.b1"
 CONNECTION = "support"
 DESK = f"giosg.{CONNECTION}"
+ORDER_WAIT_S = 0.2
+"""A fifth of what a worker has by itself: most tests say nothing about it."""
 
 
 @dataclass(frozen=True)
@@ -240,7 +242,8 @@ async def running_desk(
     """
     port = free_port()
     path = connections_file(folder, org, giosg, port, **changes)
-    settings = GiosgSettings(nats_url=url, connections=str(path), port=port, **(worker or {}))
+    own = {"order_wait_s": ORDER_WAIT_S, **(worker or {})}
+    settings = GiosgSettings(nats_url=url, connections=str(path), port=port, **own)
     async with open_backbone(settings, name="giosg") as backbone:
         stop = asyncio.Event()
         task = asyncio.create_task(work(settings, backbone, stop))

@@ -11,6 +11,7 @@ from workers.giosg.connections.connection import Connections
 from workers.giosg.hearing.hearing import Hearing
 from workers.giosg.hearing.messages import Messages
 from workers.giosg.hearing.ownership import Ownership
+from workers.giosg.hearing.sequencer import WAIT_S, Sequencer
 from workers.giosg.hearing.typing import Typing
 from workers.giosg.hearing.work import Webhooks
 from workers.giosg.telling.languages import Languages
@@ -33,14 +34,22 @@ class HearingParts:
     messages: Messages
 
 
-def make_hearing(
-    connections: Connections, cases: CaseStore, apis: Apis, *, visitors: Visitors, links: Links, health: Health
+def make_hearing(  # noqa: PLR0913 - the parts that it is made of
+    connections: Connections,
+    cases: CaseStore,
+    apis: Apis,
+    *,
+    visitors: Visitors,
+    links: Links,
+    health: Health,
+    order_wait_s: float = WAIT_S,
 ) -> HearingParts:
     """All of it, with nothing begun."""
     languages, stages = Languages(apis), Stages(cases, visitors)
     endings = Endings(cases, visitors, links, connections, languages)
     ownership = Ownership(cases, apis, stages)
     messages = Messages(cases, apis, visitors, links=links, languages=languages, stages=stages, health=health)
-    hearing = Hearing(cases, apis, stages, endings, messages, ownership=ownership)
+    sequencer = Sequencer(wait_s=order_wait_s)
+    hearing = Hearing(cases, apis, stages, endings, messages, ownership=ownership, sequencer=sequencer)
     webhooks = Webhooks(connections, hearing, Typing(cases, ownership, visitors))
     return HearingParts(ownership, hearing, webhooks, languages, stages, endings, messages)
