@@ -94,7 +94,6 @@ async def open_parts(settings: GiosgSettings, backbone: Backbone, connections: C
             heard.stages,
             heard.messages,
             availability,
-            health,
         )
         works = (hearing_work(heard.webhooks, lease_s=settings.lease_s), *await runs_works(settings, backbone, around))
         watching = make_watching(backbone, connections, apis, visitors, heard, health=health, availability=availability)

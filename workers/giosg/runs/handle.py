@@ -114,7 +114,7 @@ class HandleRun:
         """Whether the conversation has come here from another of our desks; what is late for this one is not its."""
         run = talk.run
         link = await self._talks.standings.live(talk)
-        is_here = link is None or link.stub == Stub.parse(talk.desk)
+        is_here = run.sequence > talk.case.done if link is None else link.stub == Stub.parse(talk.desk)
         if run.action == RELEASED or not is_here:
             if run.action not in (TAKEN, RELEASED) and self._conversing.text_of(talk):
                 await self._refusing.set_aside(talk, "another desk had the conversation by then")

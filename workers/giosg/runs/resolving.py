@@ -7,6 +7,7 @@ ours).
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection
 
 from broker.errors import ChannelError, ChatGoneError, IdentityLostError
 from workers.giosg.cases.case import Case, EndReason, chat_ids
@@ -19,17 +20,18 @@ ECHO_WAIT_S = 5.0
 LOOK_S = 0.2
 
 
-def match(case: Case, messages: list[MessageView], text: str, visitor_id: str) -> MessageView | None:
+def match(case: Case, messages: list[MessageView], text: str, visitor_ids: Collection[str]) -> MessageView | None:
     """The message that a send of that text has made, None if there is none.
 
-    ``messages`` are in order. It is the visitor's own, no other send has made it, and it is not older than the last
-    message that is known to be one of ours: one send at a time is under way in a chat.
+    ``messages`` are in order, ``visitor_ids`` the visitor's, earlier ones too. It is the visitor's own, no other send
+    has made it, and it is not older than the last message that is known to be one of ours: one send at a time is under
+    way in a chat.
     """
     since_ms = moment_ms(case.chat.last_message_at) if case.chat is not None else None
     for message in messages:
         if message.type not in (None, "msg") or message.sender_type != "visitor":
             continue
-        if message.sender_id not in (None, visitor_id) or is_sent(case, message.id):
+        if message.sender_id not in (None, *visitor_ids) or is_sent(case, message.id):
             continue
         at_ms = moment_ms(message.created_at)
         is_old = since_ms is not None and at_ms is not None and at_ms < since_ms
@@ -74,7 +76,7 @@ async def _listed(talk: Talk, text: str) -> MessageView | None:
             messages = await talk.api.messages(case.chat.id)
         except ChatGoneError:
             return None
-    return match(case, messages, text, identity.visitor_id)
+    return match(case, messages, text, (identity.visitor_id, *identity.lost))
 
 
 async def find_chat(talk: Talk) -> ChatView | None:

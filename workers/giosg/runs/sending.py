@@ -17,7 +17,6 @@ from workers.giosg.runs import marks
 from workers.giosg.runs.resolving import ECHO_WAIT_S, find_message, is_over
 from workers.giosg.runs.splitting import split
 from workers.giosg.runs.talk import Talk
-from workers.giosg.watching.health import Health
 from workers.giosg.wire import MessageView
 
 TRIES_MAX = 2
@@ -31,8 +30,7 @@ log = structlog.get_logger()
 class TextSender:
     """One per process."""
 
-    def __init__(self, health: Health, *, echo_wait_s: float = ECHO_WAIT_S) -> None:
-        self._health = health
+    def __init__(self, *, echo_wait_s: float = ECHO_WAIT_S) -> None:
         self._echo_wait_s = echo_wait_s
 
     async def settle(self, talk: Talk, text: str, event: int) -> None:
@@ -96,7 +94,6 @@ class TextSender:
 
     async def _note(self, talk: Talk, message: MessageView, event: int, *, done: int) -> None:
         await talk.change_stage(lambda case: marks.has_taken(case, message, event, done=done, now_ms=now_ms()))
-        self._health.message_sent(talk.connection.name)
 
     async def _judge(self, talk: Talk, chat_id: str, error: ChannelError) -> EndReason:
         """Why the text is for another chat; what passes, or is the text's own fault, is raised."""

@@ -30,7 +30,6 @@ from workers.giosg.telling.links import Links
 from workers.giosg.telling.stages import Stages
 from workers.giosg.telling.visitor import SERVICE, Visitors
 from workers.giosg.watching.availability import Availability
-from workers.giosg.watching.health import Health
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +46,6 @@ class Surroundings:
     stages: Stages
     messages: Messages
     availability: Availability
-    health: Health
 
 
 async def runs_works(settings: GiosgSettings, backbone: Backbone, around: Surroundings) -> tuple[Work, Work]:
@@ -73,7 +71,7 @@ def _handle(settings: GiosgSettings, backbone: Backbone, around: Surroundings) -
     )
     introducing = Introducing(history)
     opening = Opening(around.availability, introducing, standings)
-    steps = ChatSteps(opening, TextSender(around.health), around.endings, around.messages)
+    steps = ChatSteps(opening, TextSender(), around.endings, around.messages)
     conversing = Conversing(history, standings, steps, introducing, refusing)
     talks = Talks(around.connections, around.apis, around.cases, around.stages, history, standings)
     return HandleRun(talks, conversing, Closing(around.endings), refusing, patience_s=settings.patience_s)

@@ -10,7 +10,7 @@ from workers.giosg.cases.case import Case, Chat
 from workers.giosg.runs.resolving import match
 from workers.giosg.wire import MessageView
 
-MINE = "visitor-1"
+MINE = ("visitor-1", "visitor-0")
 
 
 def _case(**changes: Any) -> Case:
@@ -33,7 +33,7 @@ def _message(**changes: Any) -> MessageView:
         "id": "m2",
         "type": "msg",
         "sender_type": "visitor",
-        "sender_id": MINE,
+        "sender_id": MINE[0],
         "message": "hello",
         "created_at": "2026-01-01T10:00:01.000Z",
     }
@@ -47,6 +47,7 @@ def _message(**changes: Any) -> MessageView:
         pytest.param(_message(message=" hello\n"), True, id="blanks around a text say nothing"),
         pytest.param(_message(created_at="2026-01-01T10:00:00.000Z"), True, id="in the same moment as the last one"),
         pytest.param(_message(created_at=None), True, id="giosg does not say when"),
+        pytest.param(_message(sender_id="visitor-0"), True, id="sent before giosg lost the visitor"),
         pytest.param(_message(message="hello!"), False, id="another text"),
         pytest.param(_message(message=None), False, id="no text"),
         pytest.param(_message(sender_type="user", sender_id="a"), False, id="an agent's"),
