@@ -78,7 +78,9 @@ class HandleRun:
 
     async def _act(self, talk: Talk) -> None:
         run = talk.run
-        if run.action == TAKEN:
+        if run.action == TAKEN and self._refusing.is_giving_back(talk):
+            await self._refusing.hand_back(talk, "room_closed")
+        elif run.action == TAKEN:
             await self._conversing.taken(talk)
         elif run.action == RELEASED:
             await self._released(talk)

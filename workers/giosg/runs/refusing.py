@@ -11,9 +11,10 @@ from broker.domain.desks import DeskEvent, DeskEventType
 from broker.errors import BackboneError, DeskClosedError, DeskUnavailableError, RoomClosedError
 from broker.runtime.deadletters import DeadLetters
 from workers.giosg.cases.store import now_ms
-from workers.giosg.cases.transitions import held, not_started
+from workers.giosg.cases.transitions import held, not_started, told
 from workers.giosg.connections.connection import LINK_HOURS_DEFAULT
 from workers.giosg.runs import marks
+from workers.giosg.runs.run import DeskRun
 from workers.giosg.runs.standing import Standings
 from workers.giosg.runs.talk import Talk
 from workers.giosg.telling.languages import Languages
@@ -99,6 +100,7 @@ class Refusing:
         has_giver = case.giver is not None and talk.connection.give_back == "previous"
         if has_giver and standing in ("ours", "given_back"):
             if standing == "ours":
+                await talk.change(lambda case: told(case, _giving_back(run)))
                 hours = case.giver_hours or talk.connection.link_hours or LINK_HOURS_DEFAULT
                 await self._links.give_back(case, hours=hours, event_id=f"back-{run.sequence}")
             await self._links.tell_giver(case, event, event_id=f"told-{run.sequence}", text=text)
@@ -108,6 +110,11 @@ class Refusing:
             if text:
                 await self.set_aside(talk, event.reason or event.type)
         await talk.change(lambda case: marks.unlinked(not_started(case), epoch))
+
+    @staticmethod
+    def is_giving_back(talk: Talk) -> bool:
+        """Whether the run was to give the conversation back when its process ended; the giver may not know yet."""
+        return _giving_back(talk.run) in talk.case.told
 
     async def not_taken(self, talk: Talk, text: str) -> None:
         """The conversation is the desk's no more, and no chat is open: the text goes where the conversation went."""
@@ -155,3 +162,8 @@ class Refusing:
         """The visitor is told, once for the event in hand."""
         event = DeskEvent(type=kind, desk=talk.desk, reason=reason, failed_event=max(talk.run.event, 0) or None)
         await self._visitors.tell(talk.case, event, event_id=f"{kind}-{talk.run.event}", text=what)
+
+
+def _giving_back(run: DeskRun) -> str:
+    """Noted before the link goes: afterwards nothing else would tell that its giver has yet to hear of it."""
+    return f"back:{run.sequence}"
