@@ -6,7 +6,7 @@ from pathlib import Path
 
 from broker.runtime.embedded import EmbeddedServer
 from tests.conftest import poll
-from tests.integration.giosg.conftest import running_desk
+from tests.integration.giosg.conftest import BOT, running_desk
 from tests.standins.giosg_control import Giosg
 
 
@@ -25,6 +25,38 @@ async def test_what_a_visitor_wrote_before_it_left_is_read_by_agents_when_giosg_
         await giosg.clear_faults()
         await poll(lambda: _is_ended_with(giosg, ["please call me", "my number is 17"]), within_s=20)
         assert await desk.letters() == []
+
+
+async def test_a_visitor_who_left_before_the_desk_could_take_it_over_is_still_read(
+    server: EmbeddedServer, routing: None, org: str, giosg: Giosg, tmp_path: Path
+) -> None:
+    async with running_desk(server.url, org, giosg, tmp_path, max_retries=0) as desk:
+        await giosg.fault(path="/auth", status=503, count=None)
+        conversation = await desk.open()
+        await desk.link(conversation, BOT)
+        await desk.say(conversation, "I need a human")
+        await desk.hand_over(conversation)
+        await desk.say(conversation, "and it is urgent")
+        await desk.end(conversation)
+        seen = len(await giosg.calls("/auth"))
+        await poll(lambda: _is_asked_again(giosg, seen))
+        await giosg.clear_faults()
+        await poll(lambda: _is_ended_with(giosg, ["I need a human", "and it is urgent"]), within_s=20)
+        assert await desk.letters() == []
+
+
+async def test_a_chat_that_may_have_been_made_for_a_conversation_that_went_elsewhere_is_ended(
+    server: EmbeddedServer, routing: None, org: str, giosg: Giosg, tmp_path: Path
+) -> None:
+    async with running_desk(server.url, org, giosg, tmp_path, max_retries=0) as desk:
+        await giosg.fault(method="POST", path="/chats", drop=True, processed=True)
+        await giosg.fault(method="GET", path="/chats", status=503, count=None)
+        conversation = await desk.open()
+        await desk.hand_over(conversation)
+        await poll(lambda: _is_looked_for(giosg))
+        await desk.link(conversation, BOT)
+        await giosg.clear_faults()
+        await poll(lambda: _is_ended_with(giosg, []), within_s=20)
 
 
 async def test_what_an_agent_wrote_into_a_chat_that_is_left_for_another_is_heard(
@@ -47,6 +79,10 @@ async def test_what_an_agent_wrote_into_a_chat_that_is_left_for_another_is_heard
 
 async def _is_asked_again(giosg: Giosg, seen: int) -> bool:
     return len(await giosg.calls("/auth")) > seen
+
+
+async def _is_looked_for(giosg: Giosg) -> bool:
+    return bool(await giosg.calls("/chats", method="GET"))
 
 
 async def _is_ended_with(giosg: Giosg, texts: list[str]) -> bool:

@@ -14,6 +14,7 @@ from workers.giosg.cases.case import EndReason
 from workers.giosg.cases.endings import Endings
 from workers.giosg.cases.store import now_ms
 from workers.giosg.cases.transitions import closing, not_started
+from workers.giosg.runs.opening import Opening
 from workers.giosg.runs.talk import Talk
 
 END_WAIT_S = 5.0
@@ -27,8 +28,9 @@ log = structlog.get_logger()
 class Closing:
     """One per process."""
 
-    def __init__(self, endings: Endings, *, end_wait_s: float = END_WAIT_S) -> None:
+    def __init__(self, endings: Endings, opening: Opening, *, end_wait_s: float = END_WAIT_S) -> None:
         self._endings = endings
+        self._opening = opening
         self._end_wait_s = end_wait_s
 
     async def close(self, talk: Talk, reason: EndReason) -> None:
@@ -37,6 +39,8 @@ class Closing:
         Raises:
             ChannelError: not now.
         """
+        if not talk.case.is_open:
+            await self._opening.settle(talk)
         if not talk.case.is_open:
             await talk.change(not_started)
             return

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 from broker.domain.subjects import Kind
 from broker.errors import DeskRefusedError
-from broker.transport.links import LiveLink
 from workers.giosg.cases.case import EndReason
 from workers.giosg.cases.endings import Endings
 from workers.giosg.cases.store import now_ms
@@ -87,24 +86,43 @@ class Conversing:
         A text may come before the run that tells of the link it was delivered by: whichever is first sees to it.
         """
         link = await self._standings.live(talk)
-        if link is None or str(link.stub) != talk.desk or link.epoch <= talk.case.epoch:
+        if link is None:
+            await self._take_too_late(talk)
+            return
+        if str(link.stub) != talk.desk or link.epoch <= talk.case.epoch:
             return
         given = await self._history.given(talk.run.conversation, epoch=link.epoch)
         is_longer = given.is_renewal and talk.case.is_open
         if not given.is_own and not is_longer:
-            await self._hand_over(talk, link, given.giver, given.hours)
+            await self._hand_over(talk, link.epoch, given.giver, given.hours)
         await talk.change(lambda case: marks.linked(case, link.epoch, link.expires_at_ms))
 
-    async def _hand_over(self, talk: Talk, link: LiveLink, giver: str | None, hours: float | None) -> None:
+    async def _take_too_late(self, talk: Talk) -> None:
+        """The visitor has gone since the conversation was handed over: agents still read its last words."""
+        conversation = talk.run.conversation
+        link = await self._history.last_link(conversation)
+        if link is None or link.stub != talk.desk or link.epoch <= talk.case.epoch:
+            return
+        if await self._history.given_up_since(conversation, after=link.epoch) != "left":
+            return
+        given = await self._history.given(conversation, epoch=link.epoch)
+        if not given.is_own:
+            await self._hand_over(talk, link.epoch, given.giver, given.hours, has_left=True)
+        await talk.change(lambda case: marks.linked(case, link.epoch, 0))
+
+    async def _hand_over(
+        self, talk: Talk, epoch: int, giver: str | None, hours: float | None, *, has_left: bool = False
+    ) -> None:
         await talk.change(lambda case: marks.given(case, giver, hours))
         await self._finish_end(talk)
         last = None
         if talk.connection.hand_over_text == "last":
-            last = await self._last_text(talk, before=link.epoch)
+            last = await self._last_text(talk, before=epoch)
         if last is not None and last[1] and not marks.sent_parts(talk.case, last[0]):
             await self._say(talk, last[1], last[0], is_handed_over=True)
-        else:
-            await self._settle_all(talk)
+            return
+        await self._settle_all(talk)
+        if not has_left:
             await self._opening.open(talk)
 
     async def _last_text(self, talk: Talk, *, before: int) -> tuple[int, str] | None:

@@ -91,6 +91,11 @@ class History:
             found.append(Visited(each.sequence, visit, each.public_subject == conversation.subject(Kind.USERDATA)))
         return found
 
+    async def last_link(self, conversation: Conversation) -> Linked | None:
+        """Who had the conversation last, be it that nobody has it now; None: nobody ever had."""
+        found = await self._read(conversation, (Kind.LINKED,))
+        return validate(Linked, decode(found[-1].data), what="link fact") if found else None
+
     async def _linked(self, conversation: Conversation, epoch: int) -> Linked | None:
         for each in await self._read(conversation, (Kind.LINKED,), after=epoch):
             fact = validate(Linked, decode(each.data), what="link fact")

@@ -63,8 +63,7 @@ class Opening:
             ChannelError: not now.
         """
         await self._let_others_finish(talk)
-        if talk.case.starting is not None and talk.case.starting.asked:
-            await self._adopt(talk)
+        await self.settle(talk)
         if talk.case.is_open:
             return
         await self._check_room(talk)
@@ -78,6 +77,15 @@ class Opening:
             if talk.case.is_open:
                 return
         raise ChannelSilentError(talk.desk, problem="it was asked for a chat again and again, and none was found")
+
+    async def settle(self, talk: Talk) -> None:
+        """Where a chat may have been made that nobody heard of, find out.
+
+        Raises:
+            ChannelError: nobody can say now.
+        """
+        if talk.case.starting is not None and talk.case.starting.asked:
+            await self._adopt(talk)
 
     async def _let_others_finish(self, talk: Talk) -> None:
         """Another run's opening is waited for; if it does not end, this one goes on where it stopped."""

@@ -74,4 +74,4 @@ def _handle(settings: GiosgSettings, backbone: Backbone, around: Surroundings) -
     steps = ChatSteps(opening, TextSender(), around.endings, around.messages)
     conversing = Conversing(history, standings, steps, introducing, refusing)
     talks = Talks(around.connections, around.apis, around.cases, around.stages, history, standings)
-    return HandleRun(talks, conversing, Closing(around.endings), refusing, patience_s=settings.patience_s)
+    return HandleRun(talks, conversing, Closing(around.endings, opening), refusing, patience_s=settings.patience_s)
