@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from broker.domain.subjects import Conversation, Kind
 from broker.runtime.embedded import EmbeddedServer
 from tests.conftest import poll
-from tests.integration.giosg.conftest import BOT, running_desk
+from tests.integration.giosg.conftest import BOT, DESK, Desk, running_desk
 from tests.standins.giosg_control import Giosg
 
 
@@ -45,6 +46,27 @@ async def test_a_visitor_who_left_before_the_desk_could_take_it_over_is_still_re
         assert await desk.letters() == []
 
 
+async def test_what_waited_from_before_goes_before_the_words_of_a_newer_hand_over(
+    server: EmbeddedServer, routing: None, org: str, giosg: Giosg, tmp_path: Path
+) -> None:
+    async with running_desk(server.url, org, giosg, tmp_path, max_retries=0) as desk:
+        await desk.subscribe()
+        conversation = await desk.open()
+        await desk.say(conversation, "hello")
+        await desk.hand_over(conversation)
+        chat_id = await desk.chat_id(conversation)
+        await poll(lambda: _has_visitor(giosg, chat_id))
+        await giosg.fault(method="POST", path="/messages", status=503, count=None)
+        await desk.say(conversation, "one")
+        await giosg.end(chat_id)
+        await poll(lambda: _is_linked(desk, conversation, BOT, 2))
+        await desk.say(conversation, "two")
+        await desk.link(conversation, DESK)
+        await giosg.clear_faults()
+        await poll(lambda: _are_two(giosg), within_s=20)
+        await poll(lambda: _is_last(giosg, ["one", "two"]), within_s=20)
+
+
 async def test_a_chat_that_may_have_been_made_for_a_conversation_that_went_elsewhere_is_ended(
     server: EmbeddedServer, routing: None, org: str, giosg: Giosg, tmp_path: Path
 ) -> None:
@@ -79,6 +101,15 @@ async def test_what_an_agent_wrote_into_a_chat_that_is_left_for_another_is_heard
 
 async def _is_asked_again(giosg: Giosg, seen: int) -> bool:
     return len(await giosg.calls("/auth")) > seen
+
+
+async def _is_linked(desk: Desk, conversation: Conversation, stub: str, times: int) -> bool:
+    facts = await desk.events(conversation, Kind.LINKED)
+    return [fact["stub"] for _, fact in facts].count(stub) == times
+
+
+async def _is_last(giosg: Giosg, texts: list[str]) -> bool:
+    return (await giosg.chats())[-1].texts("visitor") == texts
 
 
 async def _is_looked_for(giosg: Giosg) -> bool:

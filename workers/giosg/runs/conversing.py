@@ -20,6 +20,7 @@ from workers.giosg.runs.history import History
 from workers.giosg.runs.introducing import Introducing
 from workers.giosg.runs.opening import Opening
 from workers.giosg.runs.refusing import Refusing
+from workers.giosg.runs.run import TAKEN
 from workers.giosg.runs.sending import TextSender
 from workers.giosg.runs.standing import Standings
 from workers.giosg.runs.talk import Talk
@@ -89,7 +90,7 @@ class Conversing:
         if link is None:
             await self._take_too_late(talk)
             return
-        if str(link.stub) != talk.desk or link.epoch <= talk.case.epoch:
+        if str(link.stub) != talk.desk or link.epoch <= talk.case.epoch or _is_before(talk, link.epoch):
             return
         given = await self._history.given(talk.run.conversation, epoch=link.epoch)
         is_longer = given.is_renewal and talk.case.is_open
@@ -101,7 +102,7 @@ class Conversing:
         """The visitor has gone since the conversation was handed over: agents still read its last words."""
         conversation = talk.run.conversation
         link = await self._history.last_link(conversation)
-        if link is None or link.stub != talk.desk or link.epoch <= talk.case.epoch:
+        if link is None or link.stub != talk.desk or link.epoch <= talk.case.epoch or _is_before(talk, link.epoch):
             return
         if await self._history.given_up_since(conversation, after=link.epoch) != "left":
             return
@@ -184,3 +185,8 @@ class Conversing:
         """Nothing is to be sent, so nothing is in doubt any more."""
         if talk.case.sending is not None:
             await talk.change(marks.not_sending)
+
+
+def _is_before(talk: Talk, epoch: int) -> bool:
+    """Whether the run's text was written under an older link: it goes before the words of the newer hand-over."""
+    return talk.run.action != TAKEN and 0 < talk.run.event < epoch

@@ -34,6 +34,29 @@ async def test_what_comes_together_leaves_in_order_messages_first() -> None:
     assert log.done == ["z", "a", "b", "x", "c"]
 
 
+async def test_each_waits_for_those_before_it_whenever_it_came() -> None:
+    log, sequencer = Log(), Sequencer(wait_s=10 * WAIT_S)
+    first = asyncio.create_task(sequencer.deliver("c1", Place(0, 1, "old"), log.act("old")))
+    await asyncio.sleep(8 * WAIT_S)
+    later = asyncio.create_task(sequencer.deliver("c1", Place(0, 9, "young"), log.act("young")))
+    change = asyncio.create_task(sequencer.deliver("c1", Place(2, 5, "joined"), log.act("joined")))
+    await first
+    assert log.done == ["old"]
+    await asyncio.gather(later, change, sequencer.deliver("c1", Place(0, 8, "between"), log.act("between")))
+    assert log.done.index("between") < log.done.index("young")
+
+
+async def test_a_change_of_the_chat_takes_along_what_was_said_until_then_alone() -> None:
+    log, sequencer = Log(), Sequencer(wait_s=10 * WAIT_S)
+    change = asyncio.create_task(sequencer.deliver("c1", Place(2, 5, "change"), log.act("change")))
+    await asyncio.sleep(8 * WAIT_S)
+    said = asyncio.create_task(sequencer.deliver("c1", Place(0, 4, "before"), log.act("before")))
+    after = asyncio.create_task(sequencer.deliver("c1", Place(0, 6, "after"), log.act("after")))
+    await asyncio.gather(change, said)
+    assert log.done == ["before", "change"]
+    await after
+
+
 async def test_chats_do_not_wait_for_each_other() -> None:
     log, sequencer, gate = Log(), Sequencer(wait_s=0), asyncio.Event()
 
