@@ -18,6 +18,9 @@ WAIT_S = 1.0
 WAITING_MAX = 500
 """Of one chat: with so many waiting, the oldest wait no longer."""
 
+CHAT = 2
+"""Of a place: ``behind`` of changes of the chat."""
+
 Act = Callable[[], Awaitable[None]]
 
 
@@ -33,7 +36,7 @@ class Place(NamedTuple):
     id: str
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Entry:
     place: Place
     act: Act
@@ -48,7 +51,7 @@ class _Chat:
 
 
 class Sequencer:
-    """What arrives within ``wait_s`` of the first leaves in order; nothing waits longer for others.
+    """Each waits ``wait_s`` for those before it, and leaves together with them; nothing waits longer for others.
 
     In memory: whoever waits here has not been acknowledged, so it comes again if the process ends.
     """
@@ -79,13 +82,26 @@ class Sequencer:
         try:
             while chat.entries:
                 await self._wait_for_others(chat)
-                batch, chat.entries = sorted(chat.entries, key=lambda entry: entry.place), []
-                chat.crowded.clear()
-                await _carry_out(batch)
+                failure = await _carry_out(self._due(chat))
+                if failure is not None:
+                    behind, chat.entries = chat.entries, []
+                    for entry in behind:
+                        _end(entry, failure)
         finally:
             del self._chats[name]
             for entry in chat.entries:
                 entry.done.cancel()
+
+    def _due(self, chat: _Chat) -> list[_Entry]:
+        """What has waited long enough, and whatever stands before that; the others may still be overtaken."""
+        since_s = asyncio.get_running_loop().time() - self._wait_s
+        is_crowded = len(chat.entries) >= self._waiting_max
+        waited = [chat.entries[0].place]
+        waited += [one.place for one in chat.entries[1:] if is_crowded or one.arrived_s <= since_s]
+        due = [one for one in chat.entries if any(_goes_before(one.place, place) for place in waited)]
+        chat.entries = [one for one in chat.entries if one not in due]
+        chat.crowded.clear()
+        return sorted(due, key=lambda entry: entry.place)
 
     async def _wait_for_others(self, chat: _Chat) -> None:
         left_s = chat.entries[0].arrived_s + self._wait_s - asyncio.get_running_loop().time()
@@ -97,8 +113,21 @@ class Sequencer:
                 pass
 
 
-async def _carry_out(batch: list[_Entry]) -> None:
-    """One after another. What is to be tried again takes those behind it along, or these would overtake it."""
+def _goes_before(place: Place, due: Place) -> bool:
+    """Whether what stands there leaves with what is due, since it would be overtaken otherwise.
+
+    A change of the chat takes along what was said until then, and not what has come only now and may be overtaken.
+    """
+    if place > due:
+        return False
+    return place.behind == due.behind or (due.behind == CHAT and (not due.at_ms or place.at_ms <= due.at_ms))
+
+
+async def _carry_out(batch: list[_Entry]) -> BackboneError | None:
+    """One after another. What is to be tried again takes those behind it along, or these would overtake it.
+
+    What that was, None: nothing.
+    """
     failure: BackboneError | None = None
     for entry in batch:
         if entry.done.done():
@@ -115,6 +144,7 @@ async def _carry_out(batch: list[_Entry]) -> None:
             _end(entry, error)
         else:
             _end(entry, None)
+    return failure
 
 
 def _end(entry: _Entry, error: Exception | None) -> None:
