@@ -32,13 +32,14 @@ class AgentText:
 
 @dataclass(frozen=True, slots=True)
 class ChatSeen:
-    """A chat as giosg has it: the texts of visitor and agents, each in giosg's order."""
+    """A chat as giosg has it: the texts of visitor and agents, each in giosg's order; ``notices``: joins and leaves."""
 
     id: str
     connection: str
     created_at_ms: int
     visitor: tuple[str, ...] = ()
     agents: tuple[AgentText, ...] = ()
+    notices: tuple[AgentText, ...] = ()
     is_ended: bool = False
 
 
@@ -207,19 +208,23 @@ def _judge_order(session: str, heard: Sequence[str], chat: ChatSeen, told: _Told
     before: list[tuple[int, AgentText]] = []
     for place, text in (by_text[each] for each in dict.fromkeys(heard) if each in by_text):
         younger = [other for number, other in before if number > place]
-        broken = next((other for other in younger if _is_promised(text, other)), None)
-        if broken is not None:
-            told.faults.append(("reordered", f"{session[:8]} heard {text.text} after {broken.text}"))
+        if younger and _is_promised(text, younger, chat):
+            told.faults.append(("reordered", f"{session[:8]} heard {text.text} after {younger[0].text}"))
         elif younger:
             told.late += 1
         before.append((place, text))
 
 
-def _is_promised(older: AgentText, younger: AgentText) -> bool:
-    """Whether the older had to come first: both by webhook, and the older's not much later."""
-    if older.arrived_at_ms is None or younger.arrived_at_ms is None:
+def _is_promised(text: AgentText, before: Sequence[AgentText], chat: ChatSeen) -> bool:
+    """Whether the text had to come before those: by webhook all, and its own not much after any that is younger.
+
+    One that has waited long enough takes everything along that is older than it.
+    """
+    if text.arrived_at_ms is None or any(other.arrived_at_ms is None for other in before):
         return False
-    return older.arrived_at_ms <= younger.arrived_at_ms + ORDER_MS
+    younger = [other for other in (*chat.agents, *chat.notices) if other.created_at_ms > text.created_at_ms]
+    arrivals = [other.arrived_at_ms for other in younger if other.arrived_at_ms is not None]
+    return text.arrived_at_ms <= min(arrivals) + ORDER_MS
 
 
 def _letter_fault(letter: Letter) -> Fault:

@@ -153,15 +153,16 @@ def _chat(chat: Chat, arrivals: Mapping[str, int]) -> ChatSeen:
         connection=rooms[chat.record["room_id"]],
         created_at_ms=_ms(chat.record["created_at"]),
         visitor=tuple(chat.texts("visitor")),
-        agents=tuple(_agent_texts(chat, arrivals)),
+        agents=tuple(_of_agents(chat, ("msg",), arrivals)),
+        notices=tuple(_of_agents(chat, ("join", "leave"), arrivals)),
         is_ended=chat.is_ended,
     )
 
 
-def _agent_texts(chat: Chat, arrivals: Mapping[str, int]) -> Iterable[AgentText]:
+def _of_agents(chat: Chat, types: tuple[str, ...], arrivals: Mapping[str, int]) -> Iterable[AgentText]:
     for one in chat.messages:
-        if one["type"] == "msg" and one["sender_type"] == "user":
-            yield AgentText(one["message"], _ms(one["created_at"]), arrivals.get(one["id"]))
+        if one["type"] in types and one["sender_type"] == "user":
+            yield AgentText(str(one["message"]), _ms(one["created_at"]), arrivals.get(one["id"]))
 
 
 def _ms(moment: str) -> int:
