@@ -52,10 +52,14 @@ class Parts:
         return [*consuming, self.watching.run(stop), self._tell_ready(begun, stop)]
 
     async def _tell_ready(self, begun: list[asyncio.Event], stop: asyncio.Event) -> None:
+        stopped = asyncio.ensure_future(stop.wait())
         for started in begun:
-            await started.wait()
-        self.backbone.started.set()
-        await stop.wait()
+            ready = asyncio.ensure_future(started.wait())
+            await asyncio.wait({ready, stopped}, return_when=asyncio.FIRST_COMPLETED)
+            ready.cancel()
+        if not stopped.done():
+            self.backbone.started.set()
+        await stopped
 
 
 @contextlib.asynccontextmanager
