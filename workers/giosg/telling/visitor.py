@@ -50,7 +50,7 @@ class Visitors:
 
     async def signal_typing(self, case: Case, *, is_typing: bool, agent: str | None = None) -> None:
         """Show that an agent writes, or stopped; nobody minds if it is lost."""
-        body: Body = {"sessionuuid": case.session, "from": "agent", "typing": is_typing}
+        body: Body = {"sessionuuid": case.session, "from": "stub", "typing": is_typing}
         if agent is not None:
             body["agent"] = agent
         with contextlib.suppress(BusError):
