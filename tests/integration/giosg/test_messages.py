@@ -205,7 +205,7 @@ async def test_that_an_agent_writes_is_shown_and_ends_by_itself(
             await poll(lambda: len(shown) == 4)
         await heard.unsubscribe()
         assert [one["typing"] for one in shown] == [True, False, True, False]
-        assert {(one["from"], one["agent"]) for one in shown} == {("agent", "Aino")}
+        assert {(one["from"], one["agent"]) for one in shown} == {("stub", "Aino")}
 
 
 async def _has_problem(desk: Desk, code: str) -> bool:
