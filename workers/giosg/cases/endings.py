@@ -12,7 +12,7 @@ from broker.domain.desks import DeskEvent
 from broker.domain.ids import SessionId
 from workers.giosg.cases.case import Case, EndReason
 from workers.giosg.cases.store import CaseStore, now_ms
-from workers.giosg.cases.transitions import ended, is_settled, settled
+from workers.giosg.cases.transitions import ended, is_settled, settled, told
 from workers.giosg.connections.connection import Connections, GiosgConnection
 from workers.giosg.telling.languages import Languages
 from workers.giosg.telling.links import Links
@@ -20,6 +20,8 @@ from workers.giosg.telling.visitor import Visitors, stub_name
 
 SAID: frozenset[EndReason] = frozenset(("ended_by_giosg", "ended_by_visitor", "removed"))
 """Of other ends the conversation itself shows nothing: somebody else has it."""
+GOING_BACK = "back:"
+"""Before a chat's id in ``told``: the link goes back to whoever handed over."""
 
 log = structlog.get_logger()
 
@@ -60,15 +62,23 @@ class Endings:
         return after if done is None else done
 
     async def _let_go(self, case: Case, connection: GiosgConnection | None, event: DeskEvent) -> None:
-        """The link, if it is still the desk's: back to who handed over, who hears why, or ended."""
-        if case.chat is None or not await self._links.is_ours(case, now_ms=now_ms()):
+        """The link, if it is still the desk's: back to who handed over, who hears why, or ended.
+
+        That it goes back is noted before: afterwards nothing else would tell that its giver has yet to hear of it.
+        """
+        if case.chat is None:
             return
-        if case.giver is None or connection is None or connection.give_back == "nobody":
-            await self._links.release(case, event_id=f"released-{case.chat.id}")
+        chat_id, going_back = case.chat.id, f"{GOING_BACK}{case.chat.id}"
+        if await self._links.is_ours(case, now_ms=now_ms()):
+            if case.giver is None or connection is None or connection.give_back == "nobody":
+                await self._links.release(case, event_id=f"released-{chat_id}")
+                return
+            await self._cases.change(SessionId(case.session), lambda found: told(found, going_back))
+            hours = connection.link_hours if case.giver_hours is None else case.giver_hours
+            await self._links.give_back(case, hours=hours, event_id=f"back-{chat_id}")
+        elif case.giver is None or going_back not in case.told:
             return
-        hours = connection.link_hours if case.giver_hours is None else case.giver_hours
-        await self._links.give_back(case, hours=hours, event_id=f"back-{case.chat.id}")
-        await self._links.tell_giver(case, event, event_id=f"over-{case.chat.id}")
+        await self._links.tell_giver(case, event, event_id=f"over-{chat_id}")
 
 
 def _ended(case: Case, chat_id: str, reason: EndReason) -> Case | None:

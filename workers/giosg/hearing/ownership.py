@@ -64,10 +64,10 @@ class Ownership:
         Raises:
             ChannelError: giosg does not say it now.
         """
-        if self._is_passed_over(connection, chat_id):
+        if self.is_foreign(connection, chat_id):
             return None
         session = await self._cases.owner_of_chat(connection.organization_id, chat_id)
-        if session is not None or self._is_passed_over(connection, chat_id):  # another look-up ended meanwhile
+        if session is not None or self._is_passed_over(connection, chat_id):  # whoever asked for it may note it late
             return session
         key = (connection.name, chat_id)
         lookup = self._lookups.get(key)

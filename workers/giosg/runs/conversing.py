@@ -119,7 +119,7 @@ class Conversing:
         last = None
         if talk.connection.hand_over_text == "last":
             last = await self._last_text(talk, before=epoch)
-        if last is not None and last[1] and not marks.sent_parts(talk.case, last[0]):
+        if last is not None and last[1] and not self._sender.has_sent(talk, last[1], last[0]):
             await self._say(talk, last[1], last[0], is_handed_over=True)
             return
         await self._settle_all(talk)
@@ -138,6 +138,8 @@ class Conversing:
     async def _say(self, talk: Talk, text: str, event: int, *, done: int = 0, is_handed_over: bool = False) -> None:
         """Have giosg take the text, in the chat that there is or in a new one, once."""
         await self._sender.settle(talk, text, event)
+        if self._sender.has_sent(talk, text, event):
+            return  # be it that its chat has ended since
         for _ in range(CHATS_MAX):
             if not talk.case.is_open and not await self._reopened(talk, text, is_handed_over=is_handed_over):
                 return

@@ -47,6 +47,12 @@ class TextSender:
             await self._is_found(talk, parts[begun.part], event, begun.part)
         await talk.change(marks.not_sending)
 
+    @staticmethod
+    def has_sent(talk: Talk, text: str, event: int) -> bool:
+        """Whether giosg is known to have all of the text."""
+        parts = split(text, characters_max=talk.connection.max_message_chars)
+        return marks.sent_parts(talk.case, event) >= len(parts)
+
     async def send(self, talk: Talk, text: str, event: int, *, done: int = 0) -> Outcome:
         """``sent``: giosg has all of it. Else the chat is over, for that reason, and the rest is for another one.
 

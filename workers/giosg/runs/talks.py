@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 
-from broker.errors import ConflictError, UnknownDeskError
+from broker.errors import ConflictError, InvalidSubjectError, UnknownDeskError
 from broker.runtime.deadletters import Original
 from workers.giosg.calls.client import Apis
 from workers.giosg.cases.case import Case
@@ -54,6 +54,8 @@ class Talks:
         case = await self._case(run, connection)
         if case is None:
             return None
+        if case.conversation != run.conversation.prefix:
+            raise InvalidSubjectError(run.conversation.prefix, problem="its session is another conversation's")
         return Talk(run, original, connection, self._apis.of(connection.name), self._store, self._stages, case)
 
     def at_former(self, talk: Talk) -> Talk | None:
