@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import socket
+import ssl
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
@@ -61,13 +63,19 @@ class Answer:
     body: bytes
 
 
+@functools.cache
+def _ssl_context() -> ssl.SSLContext:
+    """The usual certificates; reading them takes 30 ms and a megabyte, so all of a process share them."""
+    return httpcore2.default_ssl_context()
+
+
 class OutboundHttp:
     """One per process, shared by all calls; ``private_addresses`` lets it reach our own network, and plain http."""
 
     def __init__(self, *, private_addresses: bool = False) -> None:
         self._private_addresses = private_addresses
         self._pool = httpcore2.AsyncConnectionPool(
-            ssl_context=httpcore2.default_ssl_context(),
+            ssl_context=_ssl_context(),
             max_connections=CONNECTIONS_MAX,
             max_keepalive_connections=KEPT_OPEN_MAX,
             keepalive_expiry=KEPT_OPEN_S,

@@ -25,6 +25,7 @@ from broker.transport.topology import WEBHOOK_STREAM
 from tests.conftest import poll
 from tests.processes import free_port
 from tests.standins.giosg.configuration import ORGANIZATION_ID, ROOM_ID
+from tests.standins.webim_control import NO_TLS
 from workers.giosg.connections.connection import Connections, GiosgConnection
 from workers.giosg.edge import Endpoint, build_app
 from workers.giosg.hearing.inbox import Inbox
@@ -123,7 +124,7 @@ def a_message(chat_id: str | None = None, message_id: str | None = None, **chang
 
 
 async def _ready(url: str) -> bool:
-    async with httpx2.AsyncClient(trust_env=False) as client:
+    async with httpx2.AsyncClient(trust_env=False, verify=NO_TLS) as client:
         try:
             return (await client.get(f"{url}/readyz")).status_code == 200
         except httpx2.TransportError:

@@ -38,6 +38,7 @@ from tests.conftest import TIME_FACTOR, poll
 from tests.processes import free_port, worker_process
 from tests.standins.giosg_control import API_TOKEN, ORGANIZATION_ID, ROOM_ID, Giosg
 from tests.standins.giosg_fixtures import giosg, giosg_urls
+from tests.standins.webim_control import NO_TLS
 from workers.giosg.__main__ import work
 from workers.giosg.cases.case import Case
 from workers.giosg.cases.store import CASES, CaseStore
@@ -291,7 +292,7 @@ async def desk(server: EmbeddedServer, routing: None, org: str, giosg: Giosg, tm
 async def _ready(task: asyncio.Task[None], port: int) -> bool:
     if task.done():
         await task
-    async with httpx2.AsyncClient(trust_env=False) as client:
+    async with httpx2.AsyncClient(trust_env=False, verify=NO_TLS) as client:
         try:
             return (await client.get(f"http://127.0.0.1:{port}/readyz")).status_code == 200
         except httpx2.TransportError:

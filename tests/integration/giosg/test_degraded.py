@@ -19,6 +19,7 @@ from tests.conftest import TIME_FACTOR, poll
 from tests.integration.giosg.conftest import CONNECTION, SECRET, Desk, running_desk
 from tests.integration.giosg.talking import Talk, begin
 from tests.standins.giosg_control import Giosg
+from tests.standins.webim_control import NO_TLS
 from workers.giosg.calls.client import Apis
 from workers.giosg.cases.case import Case, Starting
 from workers.giosg.cases.store import now_ms
@@ -46,7 +47,7 @@ async def unheard(
 
 async def health_of(desk: Desk) -> dict[str, Any]:
     """The connection in the answer of GET /giosg/health."""
-    async with httpx2.AsyncClient(trust_env=False) as client:
+    async with httpx2.AsyncClient(trust_env=False, verify=NO_TLS) as client:
         answer = await client.get(f"http://127.0.0.1:{desk.port}/giosg/health")
     assert answer.status_code == 200
     found: dict[str, Any] = answer.json()["connections"][CONNECTION]

@@ -21,6 +21,7 @@ from broker.transport.topology import WEBHOOK_STREAM
 from tests.conftest import poll
 from tests.integration.giosg.calling import CHATS, PREVIOUS, SECRET, Calling, a_message, endpoint
 from tests.standins.giosg_control import ROOM_ID, Giosg
+from tests.standins.webim_control import NO_TLS
 from workers.giosg.hearing.call_log import WRITTEN_AT_ONCE_MAX
 
 MIB = 1 << 20
@@ -190,7 +191,7 @@ async def test_neither_what_is_kept_of_a_refused_call_nor_the_log_holds_words_or
 
 async def test_a_flood_is_counted_and_not_written(calling: Calling, connection: Connection) -> None:
     before = await last_sequence(connection, WEBHOOK_STREAM)
-    async with httpx2.AsyncClient(trust_env=False) as client:
+    async with httpx2.AsyncClient(trust_env=False, verify=NO_TLS) as client:
         for _ in range(10 * WRITTEN_AT_ONCE_MAX):
             assert (await client.post(calling.address(shown="guessed"), content=b"")).status_code == 403
         assert await last_sequence(connection, WEBHOOK_STREAM) - before < 5 * WRITTEN_AT_ONCE_MAX
@@ -254,7 +255,7 @@ async def test_a_webhook_longer_than_a_message_of_the_bus_is_too_large(
 
 
 async def test_health_and_probes_are_beside_the_webhooks(calling: Calling) -> None:
-    async with httpx2.AsyncClient(trust_env=False, base_url=calling.url) as client:
+    async with httpx2.AsyncClient(trust_env=False, base_url=calling.url, verify=NO_TLS) as client:
         assert (await client.get("/giosg/health")).json() == {"status": "ok"}
         assert (await client.get("/healthz")).status_code == 200
         metrics = (await client.get("/metrics")).text

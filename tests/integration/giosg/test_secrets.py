@@ -19,6 +19,7 @@ from tests.integration.giosg.conftest import SECRET, Desk, connections_file
 from tests.integration.giosg.talking import Talk, begin
 from tests.processes import free_port, logged_worker_process
 from tests.standins.giosg_control import API_TOKEN, Giosg
+from tests.standins.webim_control import NO_TLS
 from workers.giosg.cases.store import CASES
 from workers.giosg.settings import GiosgSettings
 
@@ -115,7 +116,7 @@ async def all_secrets(giosg: Giosg) -> set[str]:
 
 async def page(desk: Desk, path: str) -> str:
     """What the worker answers to whoever asks."""
-    async with httpx2.AsyncClient(trust_env=False) as client:
+    async with httpx2.AsyncClient(trust_env=False, verify=NO_TLS) as client:
         answer = await client.get(f"http://127.0.0.1:{desk.port}{path}")
     assert answer.status_code == 200
     return answer.text

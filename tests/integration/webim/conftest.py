@@ -31,6 +31,7 @@ from broker.transport.topology import CHANNELS, CONVERSATIONS, DEADLETTER_STREAM
 from tests.conftest import TIME_FACTOR, poll
 from tests.processes import free_port
 from tests.standins import webim_control
+from tests.standins.webim_control import NO_TLS
 from tests.standins.webim_fixtures import webim_url
 from workers.webim.__main__ import work
 from workers.webim.channel import Channel, ChannelSettings, OrgChannels
@@ -249,7 +250,10 @@ async def running_webim(url: str, org: str, **changes: object) -> AsyncIterator[
     """A worker on that server, ready, with one channel; it must end by itself when told to."""
     nowhere = {"base_url_template": "http://127.0.0.1:9", "private_addresses": True}
     settings = WebimSettings(nats_url=url, port=free_port()).model_copy(update={**nowhere, **changes})
-    async with open_backbone(settings, name="webim") as backbone, httpx2.AsyncClient(timeout=CALL_WAIT_S) as client:
+    async with (
+        open_backbone(settings, name="webim") as backbone,
+        httpx2.AsyncClient(timeout=CALL_WAIT_S, verify=NO_TLS) as client,
+    ):
         webim = Webim(backbone, org, settings.port, client)
         task = asyncio.create_task(work(settings, backbone, webim.stop))
         try:

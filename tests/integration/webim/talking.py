@@ -17,7 +17,7 @@ from tests.conftest import TIME_FACTOR, poll
 from tests.integration.webim.conftest import Json, running_webim
 from tests.integration.webim.conftest import Webim as Adapter
 from tests.processes import free_port, worker_process
-from tests.standins.webim_control import Call, Transcript, Webim, webim_at
+from tests.standins.webim_control import NO_TLS, Call, Transcript, Webim, webim_at
 
 BOT_TOKEN = "bot-token-of-the-test"
 ADMIN = {"email": "admin@example.com", "password": "planted-password"}
@@ -102,7 +102,7 @@ async def talking_to_process(server: EmbeddedServer, org: str, url: str) -> Asyn
     async with (
         webim_at(url) as installation,
         open_backbone(Settings(nats_url=server.url), name="test") as backbone,
-        httpx2.AsyncClient(timeout=RECEIPT_WITHIN_S * TIME_FACTOR) as client,
+        httpx2.AsyncClient(timeout=RECEIPT_WITHIN_S * TIME_FACTOR, verify=NO_TLS) as client,
     ):
         await installation.reset()
         yield Talk(installation, Adapter(backbone, org, port, client)), start

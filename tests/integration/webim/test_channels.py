@@ -36,6 +36,7 @@ from broker.transport.records import Records
 from broker.transport.topology import CHANNELS, PROGRAMS
 from tests.conftest import TIME_FACTOR, poll
 from tests.processes import free_port, wait_ready
+from tests.standins.webim_control import NO_TLS
 from workers.webim.administration import mending as channel_mending
 from workers.webim.administration.access import AdminTokens
 from workers.webim.administration.admin import ChannelAdmin
@@ -129,7 +130,7 @@ async def served(app: FastAPI) -> AsyncIterator[str]:
 async def api(connection: Connection, publisher: Publisher, org: str) -> AsyncIterator[Api]:
     channels, programs = Records(connection, publisher, CHANNELS), Records(connection, publisher, PROGRAMS)
     app = FastAPI()
-    async with httpx2.AsyncClient() as http:
+    async with httpx2.AsyncClient(verify=NO_TLS) as http:
         api = Api(http, org, channels, programs)
         app.include_router(channel_routes(api.admin, AdminTokens.parse(f"{org}={TOKEN},{OTHER_ORG}={OTHER_TOKEN}")))
         async with served(app) as url:
@@ -341,7 +342,10 @@ async def test_an_org_has_a_bounded_number_of_channels(api: Api) -> None:
 async def test_while_the_bus_is_away_nothing_is_half_done_and_the_caller_is_told(tmp_path: Path, org: str) -> None:
     async with nats_server(tmp_path) as alone:
         settings = WebimSettings(nats_url=alone.url, admin_tokens=SecretStr(f"{org}={TOKEN}"))
-        async with open_backbone(settings, name="webim") as backbone, httpx2.AsyncClient(timeout=60) as http:
+        async with (
+            open_backbone(settings, name="webim") as backbone,
+            httpx2.AsyncClient(timeout=60, verify=NO_TLS) as http,
+        ):
             api = Api(http, org, backbone.records(CHANNELS), backbone.records(PROGRAMS))
             app = FastAPI()
             app.include_router(channel_routes(api.admin, settings.administrators))
@@ -609,7 +613,7 @@ async def test_check_40_a_worker_logs_no_secret_whatever_happens_to_it(
 async def use(url: str, connection: Connection, org: str) -> list[str]:
     """Everything that holds a secret, right and wrong, by HTTP and by command; the tokens of the channels made."""
     headers = {"Authorization": "Bearer planted-administrators-token"}
-    async with httpx2.AsyncClient(base_url=url, headers=headers) as http:
+    async with httpx2.AsyncClient(base_url=url, headers=headers, verify=NO_TLS) as http:
         created = (await http.post("/api/channels", json={**FORM, **SECRETS})).json()
         await http.patch(f"/api/channels/{created['id']}", json={"password": "planted" * 40, "planted": 1})
         await http.patch(f"/api/channels/{created['id']}", json={"access_token": "planted"})
