@@ -18,12 +18,13 @@ from workers.giosg.connections.rules import (
     ApiToken,
     BaseUrl,
     ConnectionName,
+    GiosgUuid,
     Language,
     NameTemplate,
+    OrgUuid,
     PresenceSeconds,
     PublicUrl,
     ReconcileSeconds,
-    Uuid,
     Variables,
     WebhookSecret,
     is_loopback,
@@ -46,10 +47,10 @@ class GiosgConnection(BaseModel):
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid", hide_input_in_errors=True)
 
     name: ConnectionName
-    org: Uuid
+    org: OrgUuid
     base_url: BaseUrl = "https://service.giosg.com"
-    organization_id: Uuid
-    room_id: Uuid
+    organization_id: GiosgUuid
+    room_id: GiosgUuid
     api_token: ApiToken
     webhook_secret: WebhookSecret
     webhook_secret_previous: WebhookSecret | None = None

@@ -5,15 +5,17 @@ Source: specs/giosg.md section 2.
 
 from __future__ import annotations
 
+import json
 import tomllib
 from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from broker.errors import SettingsError
+from broker.errors import SettingsError, shorten
 from workers.giosg.connections.connection import Connections, GiosgConnection
 from workers.giosg.connections.secrets import HOW, Secrets
 
@@ -94,7 +96,7 @@ def _connection(name: str, table: Table, secrets: Secrets) -> tuple[GiosgConnect
     try:
         connection = GiosgConnection.model_validate(values)
     except ValidationError as error:
-        told = error.errors(include_url=False, include_input=False)
+        told = error.errors(include_url=False)
         return None, problems + [_problem(place, one) for one in told if not _is_of(one, unread)]
     return (None if problems else connection), problems
 
@@ -104,12 +106,26 @@ def _is_of(problem: ErrorDetails, keys: set[str]) -> bool:
 
 
 def _problem(place: str, problem: ErrorDetails) -> str:
+    """A sentence; the rules' own are whole, and pydantic's begin with ``Input should be``."""
     where = ".".join((place, *map(str, problem["loc"])))
     if problem["type"] == "missing":
         return f"{where} is missing" + (f": {HOW}" if problem["loc"][0] in SECRET_KEYS else "")
     if problem["type"] == "extra_forbidden":
-        return f"{where} is no setting of a connection: look for a slip of the pen"
-    return f"{where}: {problem['msg'][:1].lower()}{problem['msg'][1:]}"
+        meant = get_close_matches(str(problem["loc"][-1]), GiosgConnection.model_fields, n=1)
+        return f"{where} is no setting of a connection: " + (f"is {meant[0]} meant?" if meant else "leave it out")
+    return f"{where}: {problem['msg'].replace('Input should be', 'expected')}{_found(problem)}"
+
+
+def _found(problem: ErrorDetails) -> str:
+    """What stands there, of a plain value that is no secret; the rules' own sentences say it where it helps."""
+    given = problem["input"]
+    if problem["type"] == "connection" or problem["loc"][0] in SECRET_KEYS:
+        return ""
+    return f", found {json.dumps(given)}" if isinstance(given, int | float) else _quoted(given)
+
+
+def _quoted(given: object) -> str:
+    return f", found {shorten(given)!r}" if isinstance(given, str) else ""
 
 
 def _doubled(connections: Iterable[GiosgConnection]) -> list[str]:

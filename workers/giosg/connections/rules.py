@@ -31,11 +31,19 @@ def _refuse(problem: str) -> PydanticCustomError:
     return PydanticCustomError("connection", "{problem}", {"problem": problem})
 
 
-def _uuid(value: str) -> str:
+def _org(value: str) -> str:
+    return _uuid(value, "it is the org of ours whose visitors the desk serves")
+
+
+def _giosg_uuid(value: str) -> str:
+    return _uuid(value, "copy it from giosg")
+
+
+def _uuid(value: str, hint: str) -> str:
     _refuse_placeholder(value)
     folded = value.lower()
     if not is_session_id(folded):
-        raise _refuse("expected a uuid with dashes, such as 0a6a1b1c-5a1c-4b6e-9d53-6f0f5f6d2a01: copy it from giosg")
+        raise _refuse(f"expected a uuid with dashes, such as 0a6a1b1c-5a1c-4b6e-9d53-6f0f5f6d2a01: {hint}")
     return folded
 
 
@@ -131,7 +139,7 @@ def _variables(value: dict[str, str]) -> dict[str, str]:
 
 
 def _presence(value: int) -> int:
-    return _zero_or(value, 30, 3600, "seconds between which giosg is told that the visitor is there")
+    return _zero_or(value, 30, 3600, "seconds for which a visitor counts as there")
 
 
 def _reconcile(value: int) -> int:
@@ -144,8 +152,9 @@ def _zero_or(value: int, least: int, most: int, what: str) -> int:
     return value
 
 
-Uuid = Annotated[str, AfterValidator(_uuid)]
-"""Upper case is folded."""
+OrgUuid = Annotated[str, AfterValidator(_org)]
+GiosgUuid = Annotated[str, AfterValidator(_giosg_uuid)]
+"""Upper case is folded, in both."""
 BaseUrl = Annotated[str, AfterValidator(_base_url)]
 PublicUrl = Annotated[str, AfterValidator(_public_url)]
 """It may have a path, where something in front of the worker puts one before ours."""

@@ -145,7 +145,7 @@ def test_no_secret_is_in_what_a_connection_shows_of_itself() -> None:
             {"webhook_public_url": "http://chat.example.org"}, "webhook_public_url: expected https", id="public http"
         ),
         pytest.param({"language": "Finnish"}, "language: expected a language's code", id="language"),
-        pytest.param({"chat_type": "task"}, "chat_type: input should be 'visitor' or 'external'", id="chat type"),
+        pytest.param({"chat_type": "task"}, "expected 'visitor' or 'external', found 'task'", id="chat type"),
         pytest.param({"visitor_name_template": "{name}"}, "it may hold {display_name} and no other", id="field"),
         pytest.param({"visitor_name_template": "{display_name"}, "visitor_name_template: it may hold", id="brace"),
         pytest.param({"visitor_variables": {"": "x"}}, "visitor_variables: a key is empty", id="no key"),
@@ -156,14 +156,17 @@ def test_no_secret_is_in_what_a_connection_shows_of_itself() -> None:
             {"hold_max_seconds": 60}, "hold_max_seconds has a meaning with offline_policy = 'hold' only", id="hold"
         ),
         pytest.param(
-            {"max_message_chars": 2001}, "max_message_chars: input should be less than or equal to 2000", id="chars"
+            {"max_message_chars": 2001},
+            "expected less than or equal to 2000, found 2001",
+            id="chars",
         ),
-        pytest.param({"max_retries": "4"}, "max_retries: input should be a valid integer", id="text for a number"),
-        pytest.param({"max_webhook_bytes": 4095}, "max_webhook_bytes: input should be greater", id="webhook bytes"),
-        pytest.param(
-            {"availability_cache_seconds": 301}, "availability_cache_seconds: input should be less", id="cache"
-        ),
-        pytest.param({"api_tokn": "x"}, "api_tokn is no setting of a connection", id="unknown key"),
+        pytest.param({"max_retries": "4"}, "max_retries: expected a valid integer, found '4'", id="text for a number"),
+        pytest.param({"max_webhook_bytes": 4095}, "max_webhook_bytes: expected greater", id="webhook bytes"),
+        pytest.param({"availability_cache_seconds": 301}, "availability_cache_seconds: expected less", id="cache"),
+        pytest.param({"api_tokn": "x"}, "api_tokn is no setting of a connection: is api_token meant?", id="slip"),
+        pytest.param({"colour": "x"}, "colour is no setting of a connection: leave it out", id="unknown key"),
+        pytest.param({"org": "x"}, "it is the org of ours", id="our org"),
+        pytest.param({"room_id": "x"}, "copy it from giosg", id="room"),
         pytest.param({"name": "x"}, "name: the table's own name is the connection's", id="a name of its own"),
     ],
 )
