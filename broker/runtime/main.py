@@ -42,7 +42,7 @@ def run_worker(
         if check is not None:
             check(settings)
     except SettingsError as error:
-        print(f"{name}: {error}", file=sys.stderr)  # noqa: T201 - logging has no level yet
+        print(f"{name}: {_told(error)}", file=sys.stderr)  # noqa: T201 - logging has no level yet
         sys.exit(BAD_SETTINGS_STATUS)
     configure_logging(settings.log_level)
     structlog.contextvars.bind_contextvars(worker=name)
@@ -52,6 +52,13 @@ def run_worker(
     except BackboneError as error:
         log.error("worker_failed", error_code=error.code, error=str(error))
         sys.exit(1)
+
+
+def _told(error: SettingsError) -> str:
+    """One problem on the line, several below one another."""
+    if len(error.problems) == 1:
+        return str(error)
+    return "\n  ".join(("settings cannot be used:", *error.problems))
 
 
 def event_loop() -> asyncio.AbstractEventLoop:

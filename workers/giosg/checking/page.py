@@ -38,7 +38,9 @@ class Page:
             self._out.record(record | {"mend": check.mend or None})
             return
         word, style = STYLES[check.state]
-        lead = Text.assemble("  ", (f"{word:<{STATE_WIDTH}}", style), f"{check.name:<{NAME_WIDTH}} ")
+        lead = Text.assemble("  ", (f"{word:<{STATE_WIDTH}}", style))
+        if connection is not None:  # without one there are many sentences about one file
+            lead.append(f"{check.name:<{NAME_WIDTH}} ")
         self._out.hanging(lead, Text(one_line(check.found), "dim" if check.state == "skipped" else ""))
         if check.mend:
             self._out.hanging(Text(" " * (2 + STATE_WIDTH) + "→ ", style), Text(one_line(check.mend)))

@@ -26,7 +26,7 @@ CONNECTION = GiosgConnection(
 )
 
 
-def shown(*, with_secrets: bool = False, colours: bool = False) -> str:
+def shown(*, with_secrets: bool = False, colours: bool = False, problem: str = "") -> str:
     """A run in which one thing failed, on a terminal."""
     out, written = Terminal(), StringIO()
     out.console = Console(
@@ -34,6 +34,8 @@ def shown(*, with_secrets: bool = False, colours: bool = False) -> str:
     )
     out.as_json = False
     page = Page(out, with_secrets=with_secrets)
+    if problem:
+        page.check(failed("settings", problem, ""))
     page.begin(CONNECTION)
     for check in (ok("giosg", "it answers"), failed("room", "no such \x1b[2J room", "mend " * 30), *skipped("agents")):
         page.check(check, "support")
@@ -55,6 +57,13 @@ def test_no_line_but_an_address_is_wider_than_a_terminal_and_nothing_steers_it()
     whole = shown()
     assert [line for line in whole.splitlines() if len(line) > WIDTH and "address" not in line] == []
     assert "\x1b" not in whole
+
+
+def test_a_problem_of_the_file_has_the_whole_line() -> None:
+    sentence = "connections.support.visitor_name_template: it may hold {display_name} and no other braces"
+    lines = shown(problem=sentence).splitlines()
+    first = next(line for line in lines if "visitor_name_template" in line)
+    assert first.startswith("  FAIL  connections.support.visitor_name_template: it may")
 
 
 def test_a_failed_check_is_red_and_an_ok_one_is_not() -> None:
