@@ -11,8 +11,9 @@ from broker.domain.wire import Body, dump
 from broker.transport.webhooks import KeptCall
 
 STYLES: dict[WebhookOutcome, str] = {"taken": "green", "passed": "dim", "refused": "bold red"}
-WIDTHS = (6, 15, 10, 6, 18, 8, 7)
-HEADINGS = ("call", "came", "connection", "answer", "why", "kind", "action")
+WIDTHS = (6, 15, 10, 22)
+"""Of all columns but the last, so that a terminal of 80 columns shows which chat or message it is about."""
+HEADINGS = ("call", "came", "connection", "answer")
 HEADING = Text(
     " ".join(f"{text:<{width}}" for text, width in zip(HEADINGS, WIDTHS, strict=True)) + " about", "bold underline"
 )
@@ -48,15 +49,15 @@ def line(call: KeptCall) -> Text:
         (str(call.sequence), "bold"),
         (date_and_time(facts.received_at_ms), "dim"),
         (facts.connection, "cyan"),
-        (str(facts.status), style),
-        (why, style),
-        (facts.kind or "", ""),
-        (facts.action or "", ""),
+        (f"{facts.status} {why}", style),
     )
     found = Text()
     for (text, colour), width in zip(cells, WIDTHS, strict=True):
         found.append(f"{one_line(text):<{width}} ", colour)
-    return found.append(one_line(facts.resource_id or facts.path), "magenta" if facts.resource_id else "dim")
+    if facts.resource_id is None:
+        return found.append(one_line(facts.path), "dim")
+    found.append(one_line(f"{facts.kind or ''} {facts.action or ''}") + " ")
+    return found.append(one_line(facts.resource_id), "magenta")
 
 
 def record(call: KeptCall, *, with_content: bool = False) -> Body:

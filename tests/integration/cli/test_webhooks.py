@@ -108,6 +108,17 @@ async def test_people_get_a_table_and_what_was_left_out(
     assert "\x1b[" in out
 
 
+async def test_eighty_columns_show_what_a_call_is_about(
+    cli: Cli, called: Called, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "80")
+    await called.keep(resource_id="8402871a-d44f-5004-b188-59f6f1185bb6")
+    out = (await cli("webhooks", "log", "--org", called.org)).out
+    assert "200 stored             messages added 8402871" in out
+
+
 async def test_one_call_is_opened_without_what_people_wrote(
     cli: Cli, called: Called, monkeypatch: pytest.MonkeyPatch
 ) -> None:
