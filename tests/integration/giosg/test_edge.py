@@ -23,6 +23,7 @@ from tests.integration.giosg.calling import CHATS, PREVIOUS, SECRET, Calling, a_
 from tests.standins.giosg_control import ROOM_ID, Giosg
 from tests.standins.webim_control import NO_TLS
 from workers.giosg.hearing.call_log import WRITTEN_AT_ONCE_MAX
+from workers.giosg.hearing.verifying import PROBE_ACTION
 
 MIB = 1 << 20
 CHUNK = b"10000\r\n" + b"x" * 0x10000 + b"\r\n"
@@ -53,6 +54,12 @@ async def test_check_09_the_same_webhook_three_times_is_answered_three_times_and
     assert taken.content == json.loads(webhook)
     assert await calling.reasons("passed") == ["duplicate", "duplicate"]
     assert calling.seen == ["support"] * 3
+
+
+async def test_what_verify_calls_us_with_does_not_count_as_a_webhook_of_giosgs(giosg: Giosg, calling: Calling) -> None:
+    assert await status(giosg, calling.address(), a_message(action=PROBE_ACTION)) == 200
+    assert await calling.reasons("passed") == ["unknown_action"]
+    assert calling.seen == []
 
 
 async def test_check_17_a_wrong_a_missing_and_a_previous_secret(giosg: Giosg, calling: Calling) -> None:

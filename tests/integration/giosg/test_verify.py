@@ -21,8 +21,8 @@ from tests.integration.giosg.conftest import Desk
 from tests.processes import free_port
 from tests.standins.giosg_control import API_TOKEN, ORGANIZATION_ID, ROOM_ID, Giosg
 from workers.giosg.checking.at_start import self_test
-from workers.giosg.checking.webhooks import ACTION
 from workers.giosg.connections.connection import Connections
+from workers.giosg.hearing.verifying import PROBE_ACTION
 from workers.giosg.verify import main
 
 SECRET = "planted-webhook-secret-0123456789"
@@ -286,7 +286,7 @@ class WorkerLike:
             lengths = [int(line.partition(":")[2]) for line in head if line.lower().startswith("content-length:")]
             if body := await reader.readexactly(sum(lengths)):
                 self.bodies.append(json.loads(body))
-                assert self.bodies[-1]["action"] == ACTION
+                assert self.bodies[-1]["action"] == PROBE_ACTION
             is_ours = parse_qs(urlsplit(target).query).get("secret") == [SECRET]
             status = self.statuses["GET" if method == "GET" else "right" if is_ours else "wrong"]
             writer.write(f"HTTP/1.1 {status} X\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{{}}".encode())

@@ -12,9 +12,8 @@ from broker.errors import ChannelError
 from broker.runtime.outbound_http import Call, OutboundHttp
 from workers.giosg.checking.check import Check, failed, ok, skipped
 from workers.giosg.connections.connection import GiosgConnection, WebhookUrl, webhook_urls
+from workers.giosg.hearing.verifying import PROBE_ACTION
 
-ACTION = "heimdall_verify"
-"""One that giosg does not have: it is taken, counted and dropped."""
 RESOURCE_ID = "heimdall-verify"
 WRONG_SECRET = "not-the-secret-of-this-connection"
 WAIT_S = 10.0
@@ -57,7 +56,7 @@ async def _status(http: OutboundHttp, method: str, url: str, content: bytes | No
 
 def _body(webhook: WebhookUrl, connection: GiosgConnection) -> bytes:
     channel = webhook.channel.replace("{organization_id}", connection.organization_id).replace("*", RESOURCE_ID)
-    return json.dumps({"channel": channel, "action": ACTION, "resource_id": RESOURCE_ID}).encode()
+    return json.dumps({"channel": channel, "action": PROBE_ACTION, "resource_id": RESOURCE_ID}).encode()
 
 
 def _origin(address: str) -> str:

@@ -24,7 +24,7 @@ from broker.transport.publisher import Publisher, Stored
 from workers.giosg.connections.connection import GiosgConnection
 from workers.giosg.hearing.call_log import CONTENT, CallLog, subject_of
 from workers.giosg.hearing.metrics import WEBHOOKS
-from workers.giosg.hearing.verifying import Verified, WebhookKind, message_id, verify
+from workers.giosg.hearing.verifying import PROBE_ACTION, Verified, WebhookKind, message_id, verify
 
 STORE_WAIT_S = 2.0
 """The answer's whole budget: giosg's own patience is not documented."""
@@ -103,7 +103,8 @@ class Inbox:
         """
         call.size_bytes = len(data)
         verified = verify(giosg, kind, data)
-        self._webhook_seen(giosg.name)
+        if verified.call.action != PROBE_ACTION:
+            self._webhook_seen(giosg.name)
         reason = verified.passed or self._foreign(giosg, verified)
         if reason is None:
             stored = await self._store(call, giosg, verified)

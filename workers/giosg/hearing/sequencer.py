@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from structlog.contextvars import clear_contextvars
+from structlog.contextvars import bind_contextvars, clear_contextvars, get_contextvars
 
 from broker.errors import BackboneError
 
@@ -78,7 +78,7 @@ class Sequencer:
         await entry.done
 
     async def _work(self, name: str, chat: _Chat) -> None:
-        clear_contextvars()  # what it does here is not of the webhook alone that came first
+        _forget_the_first()
         try:
             while chat.entries:
                 await self._wait_for_others(chat)
@@ -145,6 +145,13 @@ async def _carry_out(batch: list[_Entry]) -> BackboneError | None:
         else:
             _end(entry, None)
     return failure
+
+
+def _forget_the_first() -> None:
+    """What is logged from here on is not of the webhook alone that came first; the worker's name stays."""
+    kept = {name: value for name, value in get_contextvars().items() if name == "worker"}
+    clear_contextvars()
+    bind_contextvars(**kept)
 
 
 def _end(entry: _Entry, error: Exception | None) -> None:

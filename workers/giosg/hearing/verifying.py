@@ -25,6 +25,8 @@ WebhookKind = Literal["chats", "messages", "memberships", "rooms"]
 """What an address is for; the last part of it."""
 KINDS: tuple[WebhookKind, ...] = get_args(WebhookKind)
 ACTIONS = frozenset(("added", "changed", "removed"))
+PROBE_ACTION = "heimdall_verify"
+"""Of the calls that `heimdall giosg verify` makes: giosg has no such action, so they are dropped."""
 CALL_NESTING_MAX = EVENT_DEPTH_MAX - 4
 """Of the body, which is stored inside another."""
 CHANGED_AGAIN_MS = 120_000

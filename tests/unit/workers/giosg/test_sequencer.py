@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 import pytest
+from structlog.contextvars import bound_contextvars, get_contextvars
 
 from broker.errors import BackboneError, ChannelError
 from workers.giosg.hearing.fetching import Fetching
@@ -55,6 +56,17 @@ async def test_a_change_of_the_chat_takes_along_what_was_said_until_then_alone()
     await asyncio.gather(change, said)
     assert log.done == ["before", "change"]
     await after
+
+
+async def test_what_is_logged_is_of_the_worker_and_not_of_the_call_that_came_first() -> None:
+    sequencer, bound = Sequencer(wait_s=0), list[dict[str, object]]()
+
+    async def look() -> None:
+        bound.append(get_contextvars())
+
+    with bound_contextvars(worker="giosg", sequence=7):
+        await sequencer.deliver("c1", Place(0, 1, "a"), look)
+    assert bound == [{"worker": "giosg"}]
 
 
 async def test_chats_do_not_wait_for_each_other() -> None:
