@@ -54,15 +54,15 @@ async def find_message(
     found = await _listed(talk, text)
     if found is not None or not case.is_open:
         return found
-    deadline = asyncio.get_running_loop().time() + echo_wait_s
-    while asyncio.get_running_loop().time() < deadline:
+    deadline, known = asyncio.get_running_loop().time() + echo_wait_s, case.echoes
+    while found is None and asyncio.get_running_loop().time() < deadline:
         await asyncio.sleep(LOOK_S)
         case = await talk.look()
         if sent_parts(case, event) > part:
             return None
-        if case.echoes:
-            break
-    return await _listed(talk, text)
+        if not set(case.echoes) <= set(known):  # one that was there before is another device's, or another chat's
+            found, known = await _listed(talk, text), case.echoes
+    return found or await _listed(talk, text)
 
 
 async def _listed(talk: Talk, text: str) -> MessageView | None:

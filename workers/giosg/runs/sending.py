@@ -44,7 +44,10 @@ class TextSender:
             return
         parts = split(text, characters_max=talk.connection.max_message_chars)
         if begun.part < len(parts):
-            await self._is_found(talk, parts[begun.part], event, begun.part)
+            timeout_s = talk.connection.http_timeout_seconds
+            left_s = min(timeout_s, begun.since_ms / 1_000 + timeout_s - now_ms() / 1_000)
+            # giosg may still be at work on a call whose process was ended, or paused, while it waited for the answer
+            await self._is_found(talk, parts[begun.part], event, begun.part, wait_s=left_s)
         await talk.change(marks.not_sending)
 
     @staticmethod
@@ -91,8 +94,11 @@ class TextSender:
             return "sent"
         raise ChannelSilentError(talk.desk, problem="a text was sent twice, and it is not known whether it was taken")
 
-    async def _is_found(self, talk: Talk, text: str, event: int, part: int, *, done: int = 0) -> bool:
-        found = await find_message(talk, text, event=event, part=part, echo_wait_s=self._echo_wait_s)
+    async def _is_found(
+        self, talk: Talk, text: str, event: int, part: int, *, done: int = 0, wait_s: float = 0.0
+    ) -> bool:
+        wait_s = max(wait_s, self._echo_wait_s)
+        found = await find_message(talk, text, event=event, part=part, echo_wait_s=wait_s)
         log.info("giosg_message_looked_up", session_id=talk.log_id, is_there=found is not None)
         if found is not None:
             await self._note(talk, found, event, done=done)
