@@ -67,6 +67,28 @@ async def test_what_waited_from_before_goes_before_the_words_of_a_newer_hand_ove
         await poll(lambda: _is_last(giosg, ["one", "two"]), within_s=20)
 
 
+async def test_a_second_hand_over_before_the_first_was_seen_to_brings_the_words_along(
+    server: EmbeddedServer, routing: None, org: str, giosg: Giosg, tmp_path: Path
+) -> None:
+    async with running_desk(server.url, org, giosg, tmp_path, max_retries=0) as desk:
+        await desk.subscribe()
+        conversation = await desk.open()
+        await desk.say(conversation, "hello")
+        await desk.hand_over(conversation)
+        chat_id = await desk.chat_id(conversation)
+        await poll(lambda: _has_visitor(giosg, chat_id))
+        await giosg.fault(method="POST", path="/messages", status=503, count=None)
+        await desk.say(conversation, "one")
+        await giosg.end(chat_id)
+        await poll(lambda: _is_linked(desk, conversation, BOT, 2))
+        await desk.say(conversation, "two")
+        await desk.link(conversation, DESK)
+        await desk.link(conversation, DESK)
+        await giosg.clear_faults()
+        await poll(lambda: _are_two(giosg), within_s=20)
+        await poll(lambda: _is_last(giosg, ["one", "two"]), within_s=20)
+
+
 async def test_a_chat_that_may_have_been_made_for_a_conversation_that_went_elsewhere_is_ended(
     server: EmbeddedServer, routing: None, org: str, giosg: Giosg, tmp_path: Path
 ) -> None:

@@ -87,44 +87,42 @@ class Conversing:
         A text may come before the run that tells of the link it was delivered by: whichever is first sees to it.
         """
         link = await self._standings.live(talk)
-        if link is None:
-            await self._take_too_late(talk)
+        if link is not None and (str(link.stub) != talk.desk or link.epoch <= talk.case.epoch):
             return
-        if str(link.stub) != talk.desk or link.epoch <= talk.case.epoch or _is_before(talk, link.epoch):
+        conversation = talk.run.conversation
+        links = await self._history.links(conversation, after=talk.case.epoch)
+        new = [fact for fact in links if fact.stub == talk.desk and not _is_before(talk, fact.epoch)]
+        if not new:
             return
-        given = await self._history.given(talk.run.conversation, epoch=link.epoch)
+        epoch, has_left = new[-1].epoch, link is None
+        if has_left and not (links[-1] is new[-1] and await self._is_left(talk, epoch)):
+            return
+        given = await self._history.given(conversation, new)
         is_longer = given.is_renewal and talk.case.is_open
         if not given.is_own and not is_longer:
-            await self._hand_over(talk, link.epoch, given.giver, given.hours)
-        await talk.change(lambda case: marks.linked(case, link.epoch, link.expires_at_ms))
+            await talk.change(lambda case: marks.given(case, given.giver, given.hours))
+            await self._hand_over(talk, [one.epoch for one in new if one.replaces] or [epoch], has_left=has_left)
+        until_ms = 0 if link is None else link.expires_at_ms
+        await talk.change(lambda case: marks.linked(case, epoch, until_ms))
 
-    async def _take_too_late(self, talk: Talk) -> None:
-        """The visitor has gone since the conversation was handed over: agents still read its last words."""
-        conversation = talk.run.conversation
-        link = await self._history.last_link(conversation)
-        if link is None or link.stub != talk.desk or link.epoch <= talk.case.epoch or _is_before(talk, link.epoch):
-            return
-        if await self._history.given_up_since(conversation, after=link.epoch) != "left":
-            return
-        given = await self._history.given(conversation, epoch=link.epoch)
-        if not given.is_own:
-            await self._hand_over(talk, link.epoch, given.giver, given.hours, has_left=True)
-        await talk.change(lambda case: marks.linked(case, link.epoch, 0))
+    async def _is_left(self, talk: Talk, epoch: int) -> bool:
+        """Whether the link of that epoch ended because the visitor has gone: agents still read its last words."""
+        return await self._history.given_up_since(talk.run.conversation, after=epoch) == "left"
 
-    async def _hand_over(
-        self, talk: Talk, epoch: int, giver: str | None, hours: float | None, *, has_left: bool = False
-    ) -> None:
-        await talk.change(lambda case: marks.given(case, giver, hours))
+    async def _hand_over(self, talk: Talk, epochs: list[int], *, has_left: bool) -> None:
+        """Send what the visitor wrote last before each of these links, or have an open chat at least."""
         await self._finish_end(talk)
-        last = None
-        if talk.connection.hand_over_text == "last":
+        unsent = []
+        for epoch in epochs if talk.connection.hand_over_text == "last" else ():
             last = await self._last_text(talk, before=epoch)
-        if last is not None and last[1] and not self._sender.has_sent(talk, last[1], last[0]):
-            await self._say(talk, last[1], last[0], is_handed_over=True)
-            return
-        await self._settle_all(talk)
-        if not has_left:
-            await self._opening.open(talk)
+            if last is not None and not self._sender.has_sent(talk, last[1], last[0]):
+                unsent.append(last)
+        for event, text in dict.fromkeys(unsent):
+            await self._say(talk, text, event, is_handed_over=True)
+        if not unsent:
+            await self._settle_all(talk)
+            if not has_left:
+                await self._opening.open(talk)
 
     async def _last_text(self, talk: Talk, *, before: int) -> tuple[int, str] | None:
         """The visitor's last words before that place in the log, and where they stand."""

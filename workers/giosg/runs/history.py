@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -52,19 +53,17 @@ class History:
         self._connection = connection
         self._partitions = partitions
 
-    async def given(self, conversation: Conversation, *, epoch: int) -> Given:
-        """How the link of that epoch came about."""
-        found = await read_kept(self._connection, CONVERSATIONS, epoch)
-        message_id = "" if found is None else found.headers.get(names.MESSAGE_ID, "")
-        is_own = message_id.startswith(f"{conversation.session}-{SERVICE}-{TAKE}")
-        fact = await self._linked(conversation, epoch)
-        replaced = None if fact is None else fact.replaces
-        giver = next((stub for stub in (replaced, _sender(found)) if stub is not None and not _is_desk(stub)), None)
+    async def given(self, conversation: Conversation, facts: Sequence[Linked]) -> Given:
+        """How the last of these links, all of one desk, came about; those before it may not have been seen to."""
+        wishes = [await read_kept(self._connection, CONVERSATIONS, fact.epoch) for fact in facts]
+        own = f"{conversation.session}-{SERVICE}-{TAKE}"
+        ids = ["" if wish is None else wish.headers.get(names.MESSAGE_ID, "") for wish in wishes]
+        givers = (*(fact.replaces for fact in reversed(facts)), _sender(wishes[-1]))
         return Given(
-            is_own=is_own,
-            giver=giver,
-            hours=None if fact is None else fact.timeout_hours,
-            is_renewal=fact is not None and fact.replaces is None,
+            is_own=all(one.startswith(own) for one in ids),
+            giver=next((stub for stub in givers if stub is not None and not _is_desk(stub)), None),
+            hours=facts[-1].timeout_hours,
+            is_renewal=all(fact.replaces is None for fact in facts),
         )
 
     async def given_up_since(self, conversation: Conversation, *, after: int) -> Literal["left", "deleted"] | None:
@@ -91,17 +90,11 @@ class History:
             found.append(Visited(each.sequence, visit, each.public_subject == conversation.subject(Kind.USERDATA)))
         return found
 
-    async def last_link(self, conversation: Conversation) -> Linked | None:
-        """Who had the conversation last, be it that nobody has it now; None: nobody ever had."""
-        found = await self._read(conversation, (Kind.LINKED,))
-        return validate(Linked, decode(found[-1].data), what="link fact") if found else None
-
-    async def _linked(self, conversation: Conversation, epoch: int) -> Linked | None:
-        for each in await self._read(conversation, (Kind.LINKED,), after=epoch):
-            fact = validate(Linked, decode(each.data), what="link fact")
-            if fact.epoch == epoch:
-                return fact
-        return None
+    async def links(self, conversation: Conversation, *, after: int) -> list[Linked]:
+        """Who had the conversation since that epoch, one after another, be it that nobody has it now."""
+        found = await self._read(conversation, (Kind.LINKED,), after=max(after, 0))
+        facts = [validate(Linked, decode(each.data), what="link fact") for each in found]
+        return [fact for fact in facts if fact.epoch > after]
 
     async def _read(
         self, conversation: Conversation, kinds: tuple[Kind, ...], *, after: int = 0
