@@ -13,6 +13,7 @@ import pytest
 from broker.errors import ServerFailedError
 from broker.runtime.embedded import EmbeddedServer, free_port, nats_server
 from tests.conftest import Eventually
+from tests.processes import logged_worker_process
 
 PARENT = """
 import asyncio, sys
@@ -107,3 +108,12 @@ async def test_a_stop_signal_ends_a_worker_in_good_order(number: signal.Signals)
     lines = [await line_of(process), await line_of(process)]
     assert "stopped" in lines
     assert await asyncio.wait_for(process.wait(), 10) == 0
+
+
+async def test_a_worker_whose_log_nobody_reads_any_more_ends_in_good_order(server: EmbeddedServer) -> None:
+    reading, writing = os.pipe()
+    with (
+        os.fdopen(writing, "wb") as log,
+        logged_worker_process("expiry", server.url, log, HEIMDALL_LOG_LEVEL="info"),
+    ):  # it fails where the worker does not end by itself
+        os.close(reading)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import logging
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -69,3 +70,13 @@ def test_bound_facts_are_in_every_line() -> None:
     with structlog.contextvars.bound_contextvars(sequence=3):
         structlog.get_logger().info("link_set")
     assert json.loads(out.getvalue())["sequence"] == 3
+
+
+def test_a_reader_who_is_gone_costs_the_lines_and_nothing_else() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "w") as out:
+        configure_logging("info", stream=out)
+        for number in range(3):
+            structlog.get_logger().info("link_set", epoch=number)
+            logging.getLogger("somewhere").warning("trouble")
