@@ -88,6 +88,7 @@ from broker.errors.desk_runs import (
     DeskClosedError,
     DeskRefusedError,
     DeskUnavailableError,
+    LinkNotSavedError,
     RoomClosedError,
     UnknownDeskError,
 )
@@ -186,6 +187,7 @@ __all__ = [
     "InvalidSubjectError",
     "JetStreamMissingError",
     "LeaseLostError",
+    "LinkNotSavedError",
     "LinkerBehindError",
     "NameTakenError",
     "NoAnswerError",

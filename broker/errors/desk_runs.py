@@ -29,6 +29,17 @@ class DeskClosedError(BackboneError):
         self.retry_after_s = retry_after_s
 
 
+class LinkNotSavedError(BackboneError):
+    """The linker has told of a link, and was ended, or is slow, before it could save it."""
+
+    code = "link_not_saved"
+    retryable = True
+    is_ours = True
+
+    def __init__(self, stub: str, *, epoch: int) -> None:
+        super().__init__(f"the link of desk {stub} of epoch {epoch} is told of, and not saved yet: a linker will do it")
+
+
 class DeskUnavailableError(BackboneError):
     """Nobody was at the desk, or the desk had the conversation no more, and no other stub to take the text."""
 

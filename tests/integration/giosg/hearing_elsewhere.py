@@ -38,13 +38,13 @@ class Elsewhere:
 
 
 @contextlib.asynccontextmanager
-async def hearing_elsewhere(desk: Desk, folder: Path) -> AsyncIterator[Elsewhere]:
+async def hearing_elsewhere(desk: Desk, folder: Path, *, visitors: Visitors | None = None) -> AsyncIterator[Elsewhere]:
     """It has no part in the worker's webhooks; ``folder`` has the connections' file."""
     connections = load_connections(folder / "giosg.toml", {})
     connection = connections.get(CONNECTION)
     assert connection is not None
     backbone = desk.backbone
-    visitors = Visitors(backbone.connection, backbone.publisher)
+    visitors = visitors or Visitors(backbone.connection, backbone.publisher)
     links = Links(backbone.publisher, backbone.records(STUBSESSIONS))
     health = Health(backbone.connection, backbone.records(CASES), connections)
     async with Apis(connections, desk.cases) as apis:

@@ -87,6 +87,24 @@ async def test_a_hold_ends_with_its_time(
         assert await desk.types(conversation) == ["held", "unavailable"]
 
 
+async def test_a_hold_ends_when_the_visitor_leaves(
+    server: EmbeddedServer, routing: None, org: str, giosg: Giosg, tmp_path: Path
+) -> None:
+    async with running_desk(
+        server.url, org, giosg, tmp_path, worker={"hold_look_s": 0.2}, offline_policy="hold"
+    ) as desk:
+        await desk.route_here()
+        await giosg.room("offline")
+        conversation = await desk.open()
+        await desk.say(conversation, "anybody?")
+        await poll(lambda: _told(desk, conversation, ["held"]))
+        await desk.end(conversation)
+        await poll(lambda: _letters(desk, ["desk_unavailable"]))
+        case = await desk.case(conversation)
+        assert case is not None
+        assert (case.stage, case.held_since_ms) == ("none", None)
+
+
 @pytest.mark.parametrize("status", [403, 400, 409])
 async def test_check_23_a_refused_chat_of_a_room_that_has_closed_is_unavailable(
     desk: Desk, giosg: Giosg, status: int

@@ -13,7 +13,7 @@ from functools import partial
 import structlog
 
 from broker.domain.ids import SessionId
-from broker.errors import ChannelAuthFailedError, ChannelError, ChatGoneError
+from broker.errors import BackboneError, ChannelAuthFailedError, ChannelError, ChatGoneError
 from workers.giosg.calls.client import Apis
 from workers.giosg.cases.case import Case
 from workers.giosg.cases.endings import Endings
@@ -97,6 +97,7 @@ class Hearing:
 
     async def messages(self, connection: GiosgConnection, chat_id: str, messages: Sequence[MessageView]) -> None:
         """All that giosg's list has, as it is now: what is missing here is delivered, what was changed is corrected."""
+        await self._ownership.look_again(connection, chat_id)
         heard = await self._of(connection, chat_id, await self._ownership.resolve(connection, chat_id))
         if heard is None:
             return
@@ -175,7 +176,12 @@ class Hearing:
             return
         place = Place(MESSAGE, moment_ms(message.created_at) or 0, message.id)
         act = partial(self._messages.take, heard.connection, heard.session, message, fetched=fetched)
-        await self._sequencer.deliver(_key(heard), place, act)
+        try:
+            await self._sequencer.deliver(_key(heard), place, act)
+        except BackboneError as error:
+            if error.retryable:
+                self._doubts.begin_about(_key(heard))
+            raise
 
     async def _take_all(self, heard: _Heard, listed: Sequence[MessageView], *told: MessageView) -> None:
         """At once, so that they find their order among each other."""

@@ -58,6 +58,15 @@ class Ownership:
             return None
         return await self._cases.owner_of_chat(connection.organization_id, chat_id)
 
+    async def look_again(self, connection: GiosgConnection, chat_id: str) -> None:
+        """Forget that the chat was nobody's here if it is somebody's: giosg may have said too little of it at first."""
+        key = (connection.name, chat_id)
+        if not (key in self._foreign_until_s or key in self._unsure_until_s):
+            return
+        if await self._cases.owner_of_chat(connection.organization_id, chat_id) is not None:
+            self._foreign_until_s.pop(key, None)
+            self._unsure_until_s.pop(key, None)
+
     async def resolve(self, connection: GiosgConnection, chat_id: str) -> SessionId | None:
         """The session whose chat it is; an unknown one is looked up once, and a visitor's who is waited for adopted.
 

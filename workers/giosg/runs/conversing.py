@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from broker.domain.events import Linked
 from broker.domain.subjects import Kind
-from broker.errors import DeskRefusedError
+from broker.errors import DeskRefusedError, LinkNotSavedError
 from workers.giosg.cases.case import EndReason
 from workers.giosg.cases.endings import Endings
 from workers.giosg.cases.store import now_ms
@@ -27,6 +28,8 @@ from workers.giosg.runs.talk import Talk
 
 CHATS_MAX = 4
 """So many chats may end just as one text is sent."""
+SAVED_WITHIN_MS = 600_000
+"""So long a linker may take to save what it has told; then the next text sees to the hand-over."""
 DATA_KINDS: frozenset[str] = frozenset((Kind.USERDATA, Kind.CONFIGURATION))
 
 
@@ -78,8 +81,26 @@ class Conversing:
         await self._say(talk, said.text, talk.run.event, done=talk.run.sequence)
 
     async def taken(self, talk: Talk) -> None:
-        """A stub has handed the conversation over, or the desk hears of what it has taken itself."""
+        """A stub has handed the conversation over, or the desk hears of what it has taken itself.
+
+        Raises:
+            LinkNotSavedError: the linker tells of a link before it saves it, and has not yet done so.
+        """
+        await self._check_saved(talk)
         await self._note_link(talk)
+
+    async def _check_saved(self, talk: Talk) -> None:
+        run = talk.run
+        fact = await self._history.fact(run.conversation, run.event)
+        if not isinstance(fact, Linked) or fact.stub != talk.desk or fact.expires_at_ms <= now_ms():
+            return
+        if now_ms() - run.stored_at_ms > SAVED_WITHIN_MS:
+            return
+        live = await self._standings.live(talk)
+        if live is None and await self._history.has_ended(run.conversation, epoch=fact.epoch):
+            return
+        if live is None or live.epoch < fact.epoch:
+            raise LinkNotSavedError(talk.desk, epoch=fact.epoch)
 
     async def _note_link(self, talk: Talk) -> None:
         """What follows from a link that is new: the chat is opened, and the visitor's last words are sent.

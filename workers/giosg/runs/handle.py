@@ -11,6 +11,7 @@ import contextlib
 
 import structlog
 
+from broker.domain.events import Unlinked
 from broker.domain.ids import Stub
 from broker.domain.subjects import Kind
 from broker.errors import ChannelError, DeskRefusedError, RoomClosedError
@@ -19,7 +20,6 @@ from workers.giosg.cases.store import now_ms
 from workers.giosg.runs import marks
 from workers.giosg.runs.closing import Closing
 from workers.giosg.runs.conversing import Conversing
-from workers.giosg.runs.facts import FACT_KEY
 from workers.giosg.runs.patience import Patience
 from workers.giosg.runs.refusing import Refusing
 from workers.giosg.runs.run import RELEASED, TAKEN
@@ -91,15 +91,18 @@ class HandleRun:
 
     async def _released(self, talk: Talk) -> None:
         """The desk's link is over, unless it has a newer one by now."""
-        fact = talk.run.data.get(FACT_KEY)
-        epoch = fact.get("epoch") if isinstance(fact, dict) else None
-        if not isinstance(epoch, int) or epoch < talk.case.epoch:
+        fact = await self._talks.history.fact(talk.run.conversation, talk.run.event)
+        if fact is None:
+            log.warning("run_without_its_fact", session_id=talk.log_id, action=RELEASED, event=talk.run.event)
+            return
+        epoch = fact.epoch
+        if epoch < talk.case.epoch:
             return
         live = await self._talks.standings.live(talk)
         if live is not None and str(live.stub) == talk.desk and live.epoch > epoch:
             return
         await talk.change(lambda case: marks.unlinked(case, epoch))
-        is_left = isinstance(fact, dict) and fact.get("reason") == "ended"
+        is_left = isinstance(fact, Unlinked) and fact.reason == "ended"
         await self._closing.close(talk, "ended_by_visitor" if is_left else "released")
 
     async def _give_up(self, talk: Talk, error: ChannelError | DeskRefusedError, *, reason: str) -> None:

@@ -90,6 +90,21 @@ class History:
             found.append(Visited(each.sequence, visit, each.public_subject == conversation.subject(Kind.USERDATA)))
         return found
 
+    async def fact(self, conversation: Conversation, sequence: int) -> Linked | Unlinked | None:
+        """What the linker says at that place of the log, None if it is nothing of this conversation's link."""
+        found = await read_kept(self._connection, CONVERSATIONS, sequence) if sequence > 0 else None
+        if found is None:
+            return None
+        if found.public_subject == conversation.subject(Kind.LINKED):
+            return validate(Linked, decode(found.data), what="link fact")
+        ends = (conversation.subject(Kind.CANCELLED), conversation.subject(Kind.EXPIRED))
+        return validate(Unlinked, decode(found.data), what="link fact") if found.public_subject in ends else None
+
+    async def has_ended(self, conversation: Conversation, *, epoch: int) -> bool:
+        """Whether the link of that epoch, or a later one, has come to its end."""
+        found = await self._read(conversation, (Kind.CANCELLED, Kind.EXPIRED), after=epoch)
+        return any(validate(Unlinked, decode(each.data), what="link fact").epoch >= epoch for each in found)
+
     async def links(self, conversation: Conversation, *, after: int) -> list[Linked]:
         """Who had the conversation since that epoch, one after another, be it that nobody has it now."""
         found = await self._read(conversation, (Kind.LINKED,), after=max(after, 0))

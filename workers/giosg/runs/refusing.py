@@ -58,7 +58,7 @@ class Refusing:
             DeskClosedError: the text waits, and its lane with it.
         """
         if talk.connection.offline_policy == "hold" and not error.is_unknown:
-            if await self._hold(talk):
+            if await self._standings.of(talk) != "left" and await self._hold(talk):
                 raise DeskClosedError(talk.desk, retry_after_s=self._hold_look_s)
             what = (await self._words(talk)).hold_over
         else:

@@ -38,7 +38,7 @@ class Talks:
         self._apis = apis
         self._store = store
         self._stages = stages
-        self._history = history
+        self.history = history
 
     async def begin(self, original: Original) -> Talk | None:
         """The work on a run, None if there is none: a conversation goes that was never here.
@@ -71,7 +71,7 @@ class Talks:
             kept = await self._store.load(run.session)
             if kept.case is not None or run.action == RELEASED:
                 return kept.case
-            payloads = [run.payload, *payloads_of(await self._history.visits(run.conversation))]
+            payloads = [run.payload, *payloads_of(await self.history.visits(run.conversation))]
             case = Case(
                 org=run.org,
                 connection=connection.name,
