@@ -94,6 +94,7 @@ from broker.errors.desk_runs import (
 )
 from broker.errors.desks import (
     AnswerIncompleteError,
+    AnswerUnreadableError,
     CredentialsRefusedError,
     IdentityLostError,
     RoomUnknownError,
@@ -144,6 +145,7 @@ __all__ = [
     "AddressRefusedError",
     "AmbiguousCommitError",
     "AnswerIncompleteError",
+    "AnswerUnreadableError",
     "BackboneError",
     "BodyError",
     "BodyTooLargeError",

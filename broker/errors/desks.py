@@ -54,3 +54,13 @@ class AnswerIncompleteError(ChannelAnswerError):
         super().__init__(channel, problem=f"its answer cannot be used: {problem}")
         self.field = field
         self.may_be_taken = is_done
+
+
+class AnswerUnreadableError(AnswerIncompleteError):
+    """An answer says that all is well, and broke off on the way, or somebody in between has given it.
+
+    The call is not made again by itself; what needed it is not over because of that.
+    """
+
+    code = "answer_unreadable"
+    retryable = True

@@ -28,6 +28,17 @@ async def test_what_a_visitor_wrote_before_it_left_is_read_by_agents_when_giosg_
         assert await desk.letters() == []
 
 
+async def test_an_answer_that_broke_off_loses_no_text(desk: Desk, giosg: Giosg) -> None:
+    for path in ("/auth", "/visitors", "/chats", "/messages"):
+        await giosg.fault(method="POST", path=path, truncate=True, processed=True)
+    await desk.route_here()
+    conversation = await desk.open()
+    await desk.say(conversation, "one")
+    await desk.say(conversation, "two")
+    await poll(lambda: _is_only(giosg, ["one", "two"]), within_s=20)
+    assert await desk.letters() == []
+
+
 async def test_a_visitor_who_left_before_the_desk_could_take_it_over_is_still_read(
     server: EmbeddedServer, routing: None, org: str, giosg: Giosg, tmp_path: Path
 ) -> None:
@@ -128,6 +139,10 @@ async def _is_asked_again(giosg: Giosg, seen: int) -> bool:
 async def _is_linked(desk: Desk, conversation: Conversation, stub: str, times: int) -> bool:
     facts = await desk.events(conversation, Kind.LINKED)
     return [fact["stub"] for _, fact in facts].count(stub) == times
+
+
+async def _is_only(giosg: Giosg, texts: list[str]) -> bool:
+    return [chat.texts("visitor") for chat in await giosg.chats()] == [texts]
 
 
 async def _is_last(giosg: Giosg, texts: list[str]) -> bool:

@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from broker.domain.wire import Wire
 from broker.errors import (
     AnswerIncompleteError,
+    AnswerUnreadableError,
     ChannelError,
     ChannelRejectedError,
     ChannelSilentError,
@@ -80,13 +81,13 @@ def parsed(to: str, request: Request, answer: Answer) -> Any:
     """The JSON of an answer.
 
     Raises:
-        AnswerIncompleteError: it is none.
+        AnswerUnreadableError: it is none.
     """
     try:
         return json.loads(answer.body)
     except (ValueError, RecursionError):
         problem = f"{len(answer.body)} bytes that are no JSON"
-        raise AnswerIncompleteError(to, field="body", problem=problem, is_done=request.is_once) from None
+        raise AnswerUnreadableError(to, field="body", problem=problem, is_done=request.is_once) from None
 
 
 def read(model: type[Model], value: Any, *, to: str, is_done: bool = False) -> Model:

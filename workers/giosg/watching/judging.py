@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from broker.errors import (
+    AnswerUnreadableError,
     ChannelAuthFailedError,
     ChannelError,
     ChannelThrottledError,
@@ -28,7 +29,7 @@ PROVEN: Mapping[CallName, tuple[ProblemCode, ...]] = {
 def problem_in(error: ChannelError | None) -> ProblemCode | None:
     """What a failed call tells to be wrong with the connection, None where it is the call's own affair."""
     match error:
-        case None | VisitorTokenRefusedError() | ChannelThrottledError():
+        case None | VisitorTokenRefusedError() | ChannelThrottledError() | AnswerUnreadableError():
             return None
         case ChannelAuthFailedError():
             return "token_refused"

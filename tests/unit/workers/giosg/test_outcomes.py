@@ -8,6 +8,7 @@ import pytest
 
 from broker.errors import (
     AnswerIncompleteError,
+    AnswerUnreadableError,
     ChannelError,
     ChannelRejectedError,
     ChannelSilentError,
@@ -104,9 +105,10 @@ def test_retry_after_is_seconds_or_a_date(header: str, expected: float) -> None:
 
 @pytest.mark.parametrize("name", ["send", "create_chat", "room"])
 def test_an_answer_that_is_no_json_leaves_open_what_was_made(name: CallName) -> None:
-    with pytest.raises(AnswerIncompleteError) as caught:
+    with pytest.raises(AnswerUnreadableError) as caught:
         parsed("giosg", request(name), answer(201, b'{"id": '))
     assert caught.value.may_be_taken is (name != "room")
+    assert caught.value.retryable
 
 
 @pytest.mark.parametrize(
