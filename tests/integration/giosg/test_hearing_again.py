@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from broker.domain.ids import SessionId
 from broker.errors import BusError
 from broker.runtime.embedded import EmbeddedServer
 from broker.transport.publisher import Stored
@@ -14,7 +15,9 @@ from tests.integration.giosg.conftest import Desk, running_desk
 from tests.integration.giosg.hearing_elsewhere import hearing_elsewhere
 from tests.integration.giosg.talking import begin
 from tests.standins.giosg_control import ORGANIZATION_ID, Giosg
-from workers.giosg.cases.store import CASES
+from workers.giosg.cases.case import Case, Chat
+from workers.giosg.cases.store import CASES, CaseStore, Change
+from workers.giosg.telling.stages import Stages
 from workers.giosg.telling.visitor import Visitors
 
 
@@ -28,6 +31,13 @@ class _Failing(Visitors):
             self.has_failed = True
             raise BusError("no answer")
         return await super().tell(*args, **members)
+
+
+class _CutOff(CaseStore):
+    """Whoever uses it is ended before anything is saved."""
+
+    async def change(self, _session: SessionId, _change: Change) -> Case | None:
+        raise BusError("no answer")
 
 
 async def test_a_message_does_not_overtake_one_that_waits_for_its_next_attempt(
@@ -65,3 +75,23 @@ async def test_a_chat_that_was_taken_for_somebody_elses_is_recognized_by_reconci
         await giosg.say(talk.chat_id, "Good day")
         await elsewhere.read(talk.chat_id)
         assert await desk.heard(talk.conversation) == ["Good day"]
+
+
+async def test_an_agent_who_comes_just_as_another_process_is_cut_off_is_told_of(desk: Desk) -> None:
+    talk = await begin(desk)
+    await talk.until_worked_off()
+    session = talk.conversation.session
+    await desk.cases.change(session, lambda case: case.model_copy(update={"stage": "open_silent"}))
+    visitors = Visitors(desk.backbone.connection, desk.backbone.publisher)
+    cut_off = Stages(_CutOff(desk.backbone.records(CASES)), visitors)
+    before = await desk.types(talk.conversation)
+    with pytest.raises(BusError):
+        await cut_off.change(session, lambda case: case.model_copy(update={"stage": "waiting", "chat": _turned(case)}))
+    whole = Stages(desk.cases, visitors)
+    await whole.change(session, lambda case: case.model_copy(update={"stage": "active", "chat": _turned(case)}))
+    assert (await desk.types(talk.conversation))[len(before) :] == ["session.waiting", "session.active"]
+
+
+def _turned(case: Case) -> Chat:
+    assert case.chat is not None
+    return case.chat.model_copy(update={"turns": case.chat.turns + 1})

@@ -6,6 +6,8 @@ import asyncio
 import time
 from pathlib import Path
 
+import pytest
+
 from broker.codec import decode
 from broker.domain.wire import Body
 from broker.runtime.embedded import EmbeddedServer
@@ -107,7 +109,9 @@ async def test_check_16_a_chat_of_the_website_costs_one_look_up_for_all_its_mess
     assert len(await desk.giosg.calls(f"/owned_chats/{chat.id}/memberships")) == 1
 
 
-async def test_check_35_an_encrypted_message_is_told_as_unreadable_and_is_one_alarm(desk: Desk) -> None:
+async def test_check_35_an_encrypted_message_is_told_as_unreadable_and_is_one_alarm(
+    desk: Desk, capsys: pytest.CaptureFixture[str]
+) -> None:
     talk = await begin(desk)
     for text in ("secret", "more"):
         await desk.giosg.say(talk.chat_id, text, encrypted=True)
@@ -117,6 +121,8 @@ async def test_check_35_an_encrypted_message_is_told_as_unreadable_and_is_one_al
     await poll(lambda: _has_problem(desk, "encrypted_room"))
     await desk.giosg.say(talk.chat_id, "readable again")
     await talk.until_heard("readable again")
+    alarms = [line for line in capsys.readouterr().out.splitlines() if "connection_worsened" in line]
+    assert [("encrypted_room" in line) for line in alarms] == [True]
 
 
 async def test_check_36_attachments_without_a_text_are_readable(desk: Desk) -> None:

@@ -17,7 +17,10 @@ EVENTS: dict[Stage, DeskEventType] = {
 
 
 class Stages:
-    """The event is told before the case is saved, with an id of the chat and of its how manieth change of stage."""
+    """The event is told before the case is saved, with an id of the chat and of its how manieth change of stage.
+
+    The stage is in it as well: two processes may see different ones next.
+    """
 
     def __init__(self, cases: CaseStore, visitors: Visitors) -> None:
         self._cases = cases
@@ -35,7 +38,8 @@ class Stages:
         after = change(before)
         if after is not None and after.chat is not None and _is_news(before, after):
             event = DeskEvent(type=EVENTS[after.stage], desk=stub_name(after.connection), id=after.chat.id[:128])
-            await self._visitors.tell(after, event, event_id=f"stage-{after.chat.id}-{after.chat.turns}")
+            event_id = f"stage-{after.chat.id}-{after.chat.turns}-{after.stage}"
+            await self._visitors.tell(after, event, event_id=event_id)
         return await self._cases.change(session, change)
 
 
