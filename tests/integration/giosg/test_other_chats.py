@@ -12,7 +12,8 @@ from broker.domain.subjects import Conversation
 from broker.runtime.embedded import EmbeddedServer
 from tests.conftest import poll
 from tests.integration.giosg.conftest import BOT, Desk, running_desk
-from tests.standins.giosg_control import Giosg
+from tests.integration.giosg.hearing_elsewhere import hearing_elsewhere
+from tests.standins.giosg_control import ROOM_ID, Giosg
 
 
 @pytest_asyncio.fixture
@@ -61,6 +62,30 @@ async def test_check_25_a_chat_that_ended_a_moment_ago_is_left_for_another(
     assert new.visitor_id == old.visitor_id
     assert (await desk.types(conversation)).count("conversation.new") == 1
     assert "session.ended" not in await desk.types(conversation)
+
+
+async def test_an_end_that_another_process_still_tells_of_does_not_close_the_next_chat(
+    blind: Desk, giosg: Giosg, tmp_path: Path
+) -> None:
+    desk = blind
+    await desk.route_here()
+    conversation = await desk.open()
+    await desk.say(conversation, "hello")
+    first = await desk.chat_id(conversation)
+    await poll(lambda: _texts(giosg, first, ["hello"]))
+    await giosg.end(first)
+    await giosg.fault(method="GET", path=f"/owned_chats/{first}", delay_ms=700)
+    await giosg.fault(method="GET", path=f"/rooms/{ROOM_ID}", delay_ms=2_000)  # in which language is it told?
+    await desk.say(conversation, "one more thing")
+    await poll(lambda: _is_asked_for(giosg, first))
+    async with hearing_elsewhere(desk, tmp_path) as elsewhere:
+        case = await desk.case(conversation)
+        assert case is not None
+        await elsewhere.parts.endings.end(case, "ended_by_giosg")
+    await poll(lambda: _is_in_second(giosg, "one more thing"))
+    await desk.say(conversation, "and another")
+    second = (await giosg.chats())[1].id
+    await poll(lambda: _texts(giosg, second, ["one more thing", "and another"]))
 
 
 async def test_a_text_for_a_chat_that_was_removed_goes_into_another(blind: Desk, giosg: Giosg) -> None:
@@ -130,6 +155,10 @@ async def test_a_conversation_that_comes_back_to_the_bot_and_here_again_has_anot
 
 async def _texts(giosg: Giosg, chat_id: str, texts: list[str]) -> bool:
     return (await giosg.chat(chat_id)).texts("visitor") == texts
+
+
+async def _is_asked_for(giosg: Giosg, chat_id: str) -> bool:
+    return bool(await giosg.calls(f"/owned_chats/{chat_id}"))
 
 
 async def _ended(giosg: Giosg, chat_id: str) -> bool:

@@ -194,7 +194,8 @@ class Conversing:
         else:
             # what its agents wrote at last, and no webhook told of, is looked for while it is the conversation's chat
             await self._messages.catch_up(talk.connection, talk.case, chat.id)
-            await talk.change(lambda case: marks.chat_left(case, chat.id, reason, now_ms()))
+            # whoever tells of its end meanwhile lets go of the link as well, which must not be the next chat's
+            await talk.change(lambda case: marks.chat_left(case, chat.id, reason, now_ms()) if case.is_open else None)
 
     async def _finish_end(self, talk: Talk) -> None:
         """An end that somebody began to tell of, and crashed, is told now."""
