@@ -13,7 +13,7 @@ from tests.conftest import TIME_FACTOR
 pytestmark = pytest.mark.alone
 
 SECONDS = 12.0
-TEXTS_MIN = 30
+TEXTS_MIN = 15
 TROUBLES_MIN = len(KILLED) + len(FAULTS) + len(MODES) + len(OUTAGES)
 
 
@@ -22,8 +22,8 @@ async def test_nothing_is_lost_doubled_or_reordered_while_everything_around_a_de
         at_once=4,
         messages=4,
         seconds=SECONDS,
-        outage_s=2.0,
-        haste=5.0,
+        outage_s=1.0,
+        haste=10.0,
         patience_s=5.0,
         settle_s=180.0 * TIME_FACTOR,
         after_s=1.0,
