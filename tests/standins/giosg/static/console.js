@@ -221,7 +221,8 @@ composer.addEventListener('submit', async (event) => {
 for (const [id, words] of [['join', 'You joined.'], ['leave', 'You left.'], ['end', 'The chat has ended.']]) {
   byId(id).addEventListener('click', async () => {
     const chat = chosen();
-    if (chat && await tell(words, () => act(chat, id)) && id === 'join') text.focus();
+    // Its own button can be pressed no more, and would leave the keyboard nowhere.
+    if (chat && await tell(words, () => act(chat, id))) (id === 'join' ? text : byId('chat')).focus();
   });
 }
 
