@@ -6,9 +6,12 @@ from pathlib import Path
 
 from broker.domain.subjects import Conversation, Kind
 from broker.runtime.embedded import EmbeddedServer
-from tests.conftest import poll
+from tests.conftest import TIME_FACTOR, poll
 from tests.integration.giosg.conftest import BOT, DESK, Desk, running_desk
 from tests.standins.giosg_control import Giosg
+
+ANSWER_DELAY_MS = int(3_000 * TIME_FACTOR)
+"""While it lasts the conversation goes to the bot and back: a text tried again in between would go to the bot."""
 
 
 async def test_what_a_visitor_wrote_before_it_left_is_read_by_agents_when_giosg_is_back(
@@ -67,13 +70,13 @@ async def test_what_waited_from_before_goes_before_the_words_of_a_newer_hand_ove
         await desk.hand_over(conversation)
         chat_id = await desk.chat_id(conversation)
         await poll(lambda: _has_visitor(giosg, chat_id))
-        await giosg.fault(method="POST", path="/messages", status=503, count=None)
+        await giosg.fault(method="POST", path="/messages", status=503, delay_ms=ANSWER_DELAY_MS)
         await desk.say(conversation, "one")
+        await poll(lambda: _is_called(giosg, 2))
         await giosg.end(chat_id)
         await poll(lambda: _is_linked(desk, conversation, BOT, 2))
         await desk.say(conversation, "two")
         await desk.link(conversation, DESK)
-        await giosg.clear_faults()
         await poll(lambda: _are_two(giosg), within_s=20)
         await poll(lambda: _is_last(giosg, ["one", "two"]), within_s=20)
 
@@ -88,14 +91,14 @@ async def test_a_second_hand_over_before_the_first_was_seen_to_brings_the_words_
         await desk.hand_over(conversation)
         chat_id = await desk.chat_id(conversation)
         await poll(lambda: _has_visitor(giosg, chat_id))
-        await giosg.fault(method="POST", path="/messages", status=503, count=None)
+        await giosg.fault(method="POST", path="/messages", status=503, delay_ms=ANSWER_DELAY_MS)
         await desk.say(conversation, "one")
+        await poll(lambda: _is_called(giosg, 2))
         await giosg.end(chat_id)
         await poll(lambda: _is_linked(desk, conversation, BOT, 2))
         await desk.say(conversation, "two")
         await desk.link(conversation, DESK)
         await desk.link(conversation, DESK)
-        await giosg.clear_faults()
         await poll(lambda: _are_two(giosg), within_s=20)
         await poll(lambda: _is_last(giosg, ["one", "two"]), within_s=20)
 
@@ -134,6 +137,10 @@ async def test_what_an_agent_wrote_into_a_chat_that_is_left_for_another_is_heard
 
 async def _is_asked_again(giosg: Giosg, seen: int) -> bool:
     return len(await giosg.calls("/auth")) > seen
+
+
+async def _is_called(giosg: Giosg, times: int) -> bool:
+    return len(await giosg.calls("/messages", method="POST")) == times
 
 
 async def _is_linked(desk: Desk, conversation: Conversation, stub: str, times: int) -> bool:
