@@ -21,6 +21,7 @@ from tests.bench.giosg_fire.visitors import Habits, Visitors, visiting
 SETTLE_S = 180.0
 HOPELESS_S = 45.0
 """Three rounds of reconciliation in which nothing came and nothing waits: what is missing will not come."""
+ANSWERED_S = 60.0
 LOOK_S = 0.5
 AFTER_S = RECONCILE_S + 3.0
 """Once all is there, one more round of reconciliation, which must not double anything."""
@@ -72,18 +73,30 @@ async def play(plan: Plan, folder: Path) -> Played:
     habits = Habits(plan.at_once, plan.messages, plan.seconds, plan.patience_s)
     async with staged(folder) as stage, visiting(stage, habits, plan.seed) as visitors:
         trouble = Trouble(stage, plan.seed, outage_s=plan.outage_s, haste=plan.haste)
-        agents, stop = Agents(stage.giosg, plan.seed), asyncio.Event()
+        agents, stop, over = Agents(stage.giosg, plan.seed), asyncio.Event(), asyncio.Event()
         await trouble.calm()
-        working = asyncio.create_task(agents.work(stop))
+        working = asyncio.create_task(agents.work(over))
         breaking = asyncio.create_task(trouble.make(stop))
         try:
             await visitors.come()
         finally:
             stop.set()
-        await asyncio.gather(working, breaking)
+        await breaking
+        await _answered(agents)
+        over.set()
+        await working
         began_s = time.monotonic()
         seen = await _settled(stage, visitors, plan)
         return await _played(plan, stage, seen, trouble, time.monotonic() - began_s)
+
+
+async def _answered(agents: Agents) -> None:
+    """Return once agents have said anything at all: in a short run nothing may have come through until now."""
+    deadline_s = time.monotonic() + ANSWERED_S
+    while time.monotonic() < deadline_s:
+        if agents.said:
+            return
+        await asyncio.sleep(LOOK_S)
 
 
 async def _settled(stage: Stage, visitors: Visitors, plan: Plan) -> RunSeen:
