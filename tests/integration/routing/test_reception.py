@@ -42,6 +42,16 @@ async def owner(chat: Chat, conversation: Conversation) -> str:
     return str(facts[-1]["stub"]) if facts else ""
 
 
+async def until_owned(chat: Chat, conversation: Conversation) -> str:
+    """Whoever has it, once anybody has."""
+
+    async def is_owned() -> bool:
+        return bool(await owner(chat, conversation))
+
+    await poll(is_owned)
+    return await owner(chat, conversation)
+
+
 async def until_desk_has_it(chat: Chat, conversation: Conversation) -> str:
     """The stub that had it before."""
 
