@@ -11,7 +11,8 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 # Options for `heimdall dev` and `pytest`: make dev ARGS="--link-hours 0.001", make test ARGS="-k tap".
 ARGS ?=
-# Test processes at a time: most tests wait for processes and clocks, not for a core.
+# Test processes at a time: most tests wait for processes and clocks, not for a core. In the order of the files the few
+# long tests (tests/e2e) begin first, and the many short ones fill up the end.
 JOBS ?= 3
 export HEIMDALL_STARTED_AT := $(shell date +%s)
 
@@ -27,7 +28,7 @@ dev: $(VENV)/installed-dev-server
 	@exec $(BIN)/heimdall dev $(ARGS)
 
 test: $(VENV)/installed-test
-	@$(BIN)/python -m pytest $(if $(V),-v,-q) -n $(JOBS) --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest $(if $(V),-v,-q) -n $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: $(VENV)/installed-test
 	@$(BIN)/ruff check --quiet

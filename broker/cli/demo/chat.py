@@ -36,7 +36,6 @@ class DemoChat:
         found = await webim.open_chat(fields={"name": "Vera"}, location={"address": place}, **messages)
         chat = cls(webim, story, found["chat_id"])
         chat._deliveries(found["deliveries"])
-        chat._told = 0 if text is None else 1
         return chat
 
     async def writes(self, text: str) -> None:
@@ -59,20 +58,21 @@ class DemoChat:
         """A person at Webim's workplace writes."""
         self._story.tell("operator", "wrote", f"{OPERATOR} writes {text!r}")
         await self._webim.act(self._id, "operator", text=text)
-        self._told += 1
 
     async def closes(self) -> None:
         """The operator closes the chat."""
         self._story.tell("operator", "closed", f"{OPERATOR} closes the chat")
         self._deliveries((await self._webim.act(self._id, "close"))["handler"])
-        self._told += 1
 
     async def owner(self) -> str:
         """Who has the chat: bot, queue, operator:<id>, closed."""
         return str((await self._webim.chat(self._id))["owner"])
 
     async def answers(self) -> int:
-        """Tell what the program has said since the last look; how many messages that were."""
+        """Tell what the program has said since the last look; how many messages that were.
+
+        Looks count, acts do not: while one is under way, another task may look, and have seen what it adds.
+        """
         new = (await self._webim.chat(self._id))["messages"][self._told :]
         self._told += len(new)
         ours = [message for message in new if message["author"] == BOT]
@@ -97,7 +97,6 @@ class DemoChat:
     async def _as_visitor(self, **order: Any) -> None:
         await self.answers()
         found = await self._webim.act(self._id, "visitor", **order)
-        self._told += 1
         self._deliveries(found["deliveries"])
         if not found["deliveries"]:
             self._webim_says("kept", "keeps it for the operator: the program is not told")

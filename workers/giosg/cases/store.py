@@ -20,9 +20,8 @@ CASES = "CHATS_giosg"
 """The bucket: ``case.<session>``, ``chat.<organization>.<chat id>``, ``visitor.<organization>.<visitor id>``,
 ``identity.<organization>.<hash of the visitor key>``, ``open.<connection>.<session>``; of the watching also
 ``turn.<connection>`` and ``health.<connection>``."""
-CASE_KEPT_S = 7 * 86_400
-"""As long as the log: late messages find their conversation."""
-CHAT_KEPT_S = 60 * 86_400
+CASE_KEPT_S = CHAT_KEPT_S = 60 * 86_400
+"""A chat that nobody ends stays giosg's for weeks, and its late messages find their conversation."""
 IDENTITY_KEPT_S = 365 * 86_400
 TRIES_MAX = 20
 
