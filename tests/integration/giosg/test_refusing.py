@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -16,10 +17,12 @@ from tests.integration.giosg.conftest import BOT, Desk, running_desk
 from tests.standins.giosg_control import ROOM_ID, Giosg
 
 
-@pytest.mark.parametrize("status", [403, 400])
-async def test_check_21_a_closed_room_makes_no_visitor_and_one_notice(desk: Desk, giosg: Giosg, status: int) -> None:
+@pytest.mark.parametrize(("state", "status"), [("offline", 403), ("closed", 400)])
+async def test_check_21_a_closed_room_makes_no_visitor_and_one_notice(
+    desk: Desk, giosg: Giosg, state: Literal["offline", "closed"], status: int
+) -> None:
     await giosg.configure(offline_status=status)
-    await giosg.room("offline")
+    await giosg.room(state)
     conversation = await desk.open()
     await desk.hand_over(conversation)
     await poll(lambda: _runs(desk, 1))
