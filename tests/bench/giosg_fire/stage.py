@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
-from broker.cli.bench.chaos.processes import WorkerProcess
+from broker.cli.bench.chaos.processes import WorkerProcess, running_workers
 from broker.cli.options import DEMO_ORG
 from broker.codec import encode
 from broker.domain.ids import Branch, ChannelName, ChatName, OrgId, effective_chat_name
@@ -30,7 +30,6 @@ ROOT = Path(__file__).parents[3]
 PROGRAM = "tests.bench.giosg_fire.program"
 GIOSG_WORKERS = ("giosg0", "giosg1")
 SECRET = "webhook-secret-of-the-chaos-run-0123456789"
-LOOK_S = 0.1
 BRANCH: Branch = "draft"
 OTHER_ORG = "5b1c7a52-9c0e-4a6e-8b7d-2f0c3a4d5e66"
 OTHER_ROOM_ID = "2c8c3d3e-7c3e-4d80-9f75-8b2b7b8f4c03"
@@ -111,7 +110,7 @@ async def staged(folder: Path) -> AsyncIterator[Stage]:
         await _prepare(server)
         workers = _workers(folder, server.url, _connections(folder, giosg.url, ports[0]), ports)
         stage = Stage(server, workers, giosg, ports)
-        await stack.enter_async_context(_running(workers))
+        await stack.enter_async_context(running_workers(workers))
         yield stage
 
 
@@ -171,26 +170,3 @@ def _workers(folder: Path, nats_url: str, connections: Path, ports: tuple[int, .
         }
         found[name] = WorkerProcess("giosg", folder / f"{name}.log", settings)
     return found
-
-
-@contextlib.asynccontextmanager
-async def _running(workers: dict[str, WorkerProcess]) -> AsyncIterator[None]:
-    keeper = asyncio.create_task(_keep(workers))
-    try:
-        for worker in workers.values():
-            await worker.start()
-        for worker in workers.values():
-            await worker.wait_ready()
-        yield
-    finally:
-        keeper.cancel()
-        await asyncio.gather(*(worker.stop() for worker in workers.values()))
-
-
-async def _keep(workers: dict[str, WorkerProcess]) -> None:
-    """Start again what ended by itself, such as a worker whose server was killed while it began."""
-    while True:
-        await asyncio.sleep(LOOK_S)
-        for worker in workers.values():
-            if worker.ended:
-                await worker.start()

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from broker.cli.bench.chaos.processes import WorkerProcess
+from broker.cli.bench.chaos.processes import WorkerProcess, running_workers
 from broker.cli.options import DEMO_ORG
 from broker.codec import encode
 from broker.domain.channel_forms import ChannelShown
@@ -62,7 +62,7 @@ async def staged(folder: Path) -> AsyncIterator[Stage]:
         connection = await stack.enter_async_context(connect(server.url, name="chaos"))
         await ensure(connection)
         workers = _workers(folder, server.url, url, ports)
-        await stack.enter_async_context(_running(workers))
+        await stack.enter_async_context(running_workers(workers))
         channel = await _channel(connection)
         token = channel.endpoint_url.rpartition("/")[2]
         await webim.configure(
@@ -97,29 +97,6 @@ def _workers(folder: Path, nats_url: str, webim_url: str, ports: list[int]) -> d
         }
         found[f"webim{number}"] = WorkerProcess("webim", folder / f"webim{number}.log", settings)
     return found
-
-
-@contextlib.asynccontextmanager
-async def _running(workers: dict[str, WorkerProcess]) -> AsyncIterator[None]:
-    keeper = asyncio.create_task(_keep(workers))
-    try:
-        for worker in workers.values():
-            await worker.start()
-        for worker in workers.values():
-            await worker.wait_ready()
-        yield
-    finally:
-        keeper.cancel()
-        await asyncio.gather(*(worker.stop() for worker in workers.values()))
-
-
-async def _keep(workers: dict[str, WorkerProcess]) -> None:
-    """Start again what ended by itself, such as a worker whose server was killed while it began."""
-    while True:
-        await asyncio.sleep(LOOK_S)
-        for worker in workers.values():
-            if worker.ended:
-                await worker.start()
 
 
 async def _channel(connection: Connection) -> ChannelShown:

@@ -15,12 +15,12 @@ from dataclasses import dataclass, field
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
+from tests.standins.exchange import Answer, gone_within, inner_answer, send_answer, whole_body
 from tests.standins.giosg.calls import EVENTS
 from tests.standins.giosg.webhooks import Courier
 from tests.standins.giosg.world import Body, World
-from tests.standins.webim.connections import drop
 
 
 class Fault(BaseModel):
@@ -74,15 +74,6 @@ class Faults:
         return None
 
 
-@dataclass(slots=True)
-class Answer:
-    """A whole HTTP answer."""
-
-    status: int
-    headers: list[tuple[bytes, bytes]]
-    body: bytes
-
-
 class Recorder:
     """Stands before the simulated giosg, and sends the webhooks that calls cause."""
 
@@ -94,7 +85,7 @@ class Recorder:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         began_s = time.monotonic()
-        data = await _whole_body(receive)
+        data = await whole_body(receive)
         if data is None:
             return
         call = _record_of(scope, data)
@@ -103,7 +94,8 @@ class Recorder:
         fault = self._faults.take(scope["method"], scope["path"])
         answer = await self._answer(scope, receive, data, fault, call)
         call["ms"] = round((time.monotonic() - began_s) * 1000)
-        await _send(answer, fault, call, scope, send)
+        dropped, cut = (False, False) if fault is None else (fault.drop, fault.cut)
+        await send_answer(answer, scope, send, call=call, is_dropped=dropped, is_cut=cut)
         knobs = self._world.configuration.webhooks
         if knobs.echo == "after" and scope[EVENTS]:
             self._courier.send_later(scope[EVENTS], knobs.echo_after_ms)
@@ -119,7 +111,7 @@ class Recorder:
             answer = await self._processed(scope, data, call)
             await asyncio.sleep(fault.delay_ms / 1000)
             return _spoilt(fault, answer)
-        if fault.delay_ms and await _gone_within(receive, fault.delay_ms / 1000):
+        if fault.delay_ms and await gone_within(receive, fault.delay_ms / 1000):
             return None
         if fault.spoils:
             return _spoilt(fault, Answer(200, [(b"content-type", b"application/json")], b'{"detail": "no effect"}'))
@@ -127,7 +119,7 @@ class Recorder:
 
     async def _processed(self, scope: Scope, data: bytes, call: Body) -> Answer:
         call["processed"] = True
-        answer = await _inner(self._app, scope, data)
+        answer = await inner_answer(self._app, scope, data)
         echo = self._world.configuration.webhooks.echo
         if echo == "immediate":
             self._courier.send_soon(scope[EVENTS])
@@ -173,61 +165,3 @@ def _spoilt(fault: Fault, answer: Answer) -> Answer:
     headers = {b"content-type": b"application/json"}
     headers |= {name.lower().encode(): value.encode() for name, value in fault.headers.items()}
     return Answer(fault.status or answer.status, list(headers.items()), body)
-
-
-async def _send(answer: Answer | None, fault: Fault | None, call: Body, scope: Scope, send: Send) -> None:
-    if answer is None or (fault is not None and fault.drop):
-        drop(scope["client"])
-        await asyncio.sleep(0)  # uvicorn notices, and does not try to answer by itself
-        return
-    call["status"] = answer.status
-    call["answer"] = answer.body.decode(errors="replace")
-    others = [(name, value) for name, value in answer.headers if name != b"content-length"]
-    headers = [*others, (b"content-length", str(len(answer.body)).encode())]
-    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-    if fault is not None and fault.cut:
-        half = answer.body[: len(answer.body) // 2]
-        # uvicorn closes the connection of an application that ends before its answer does.
-        await send({"type": "http.response.body", "body": half, "more_body": True})
-        return
-    await send({"type": "http.response.body", "body": answer.body})
-
-
-async def _whole_body(receive: Receive) -> bytes | None:
-    """None: the caller went away, and there never was a call."""
-    pieces = []
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            return None
-        pieces.append(message.get("body", b""))
-        if not message.get("more_body", False):
-            return b"".join(pieces)
-
-
-async def _inner(app: ASGIApp, scope: Scope, data: bytes) -> Answer:
-    """What the simulated giosg answers, as a whole."""
-    answer = Answer(500, [], b"")
-
-    async def give() -> Message:
-        return {"type": "http.request", "body": data, "more_body": False}
-
-    async def keep(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            answer.status, answer.headers = message["status"], list(message["headers"])
-        else:
-            answer.body += message.get("body", b"")
-
-    await app(scope, give, keep)
-    return answer
-
-
-async def _gone_within(receive: Receive, wait_s: float) -> bool:
-    """Wait; whether the caller went away meanwhile."""
-    try:
-        async with asyncio.timeout(wait_s):
-            while (await receive())["type"] != "http.disconnect":
-                pass
-            return True
-    except TimeoutError:
-        return False

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import os
 import signal
 import socket
 import ssl
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import httpx2
 import uvicorn
@@ -20,12 +19,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp
 
+from tests.standins.connections import Server, TrackedProtocol
 from tests.standins.giosg import control_routes, organization_api, public_api
 from tests.standins.giosg.control import Control
 from tests.standins.giosg.faults import Faults, Recorder
 from tests.standins.giosg.webhooks import Courier
 from tests.standins.giosg.world import Changes, World
-from tests.standins.webim.connections import TrackedProtocol
 
 STDIN = 0
 GRACE_S = 1
@@ -33,15 +32,6 @@ NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 """Endpoints are on loopback; reading the usual certificates takes longer than a test."""
 NO_KEPT_CONNECTIONS = httpx2.Limits(max_connections=None, max_keepalive_connections=0)
 """A connection to an adapter that was killed would make the next webhook fail for no reason of the adapter's."""
-
-
-class Server(uvicorn.Server):
-    """uvicorn without its own signal handlers, which would end the process by the signal."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Leave them alone."""
-        yield
 
 
 async def serve(port: int, control_port: int, *, with_stdin: bool) -> None:

@@ -15,9 +15,9 @@ from typing import Any
 
 from fastapi import FastAPI
 from pydantic import BaseModel, ConfigDict, Field
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from tests.standins.webim.connections import drop
+from tests.standins.exchange import Answer, gone_within, inner_answer, send_answer, whole_body
 from tests.standins.webim.world import Body, World
 
 CONTROL_PREFIX = "/_sim"
@@ -70,15 +70,6 @@ class Faults:
         return None
 
 
-@dataclass(slots=True)
-class Answer:
-    """A whole HTTP answer."""
-
-    status: int
-    headers: list[tuple[bytes, bytes]]
-    body: bytes
-
-
 class Recorder:
     """Stands before the simulated Webim; the control interface is not its business."""
 
@@ -92,7 +83,7 @@ class Recorder:
             await self._app(scope, receive, send)
             return
         began_s = time.monotonic()
-        data = await _whole_body(receive)
+        data = await whole_body(receive)
         if data is None:
             return
         call = _record_of(scope, data)
@@ -101,7 +92,8 @@ class Recorder:
         fault = self._faults.take(scope["path"], call["body"])
         answer = await self._answer(scope, receive, data, fault, call)
         call["ms"] = round((time.monotonic() - began_s) * 1000)
-        await _send(answer, fault, call, scope, send)
+        dropped, cut = (False, False) if fault is None else (fault.close_connection, fault.truncate)
+        await send_answer(answer, scope, send, call=call, is_dropped=dropped, is_cut=cut)
 
     async def _answer(
         self, scope: Scope, receive: Receive, data: bytes, fault: Fault | None, call: Body
@@ -109,19 +101,19 @@ class Recorder:
         """What is to be sent; None: the caller has gone."""
         if fault is None:
             call["taken"] = True
-            return await _inner(self._app, scope, data)
+            return await inner_answer(self._app, scope, data)
         call["fault"] = fault.model_dump(exclude_defaults=True)
         if fault.taken:
             call["taken"] = True
-            answer = await _inner(self._app, scope, data)
+            answer = await inner_answer(self._app, scope, data)
             await asyncio.sleep(fault.delay_ms / 1000)
             return _spoilt(fault, answer)
-        if fault.delay_ms and await _gone_within(receive, fault.delay_ms / 1000):
+        if fault.delay_ms and await gone_within(receive, fault.delay_ms / 1000):
             return None
         if fault.spoils:
             return _spoilt(fault, Answer(200, [(b"content-type", b"application/json")], b'{"result":"ok"}'))
         call["taken"] = True
-        return await _inner(self._app, scope, data)
+        return await inner_answer(self._app, scope, data)
 
 
 def recorded(app: FastAPI, world: World, faults: Faults) -> ASGIApp:
@@ -167,61 +159,3 @@ def _spoilt(fault: Fault, answer: Answer) -> Answer:
     if fault.retry_after is not None:
         headers.append((b"retry-after", str(fault.retry_after).encode()))
     return Answer(status, headers, body)
-
-
-async def _send(answer: Answer | None, fault: Fault | None, call: Body, scope: Scope, send: Send) -> None:
-    if answer is None or (fault is not None and fault.close_connection):
-        drop(scope["client"])
-        await asyncio.sleep(0)  # uvicorn notices, and does not try to answer by itself
-        return
-    call["status"] = answer.status
-    call["answer"] = answer.body.decode(errors="replace")
-    others = [(name, value) for name, value in answer.headers if name != b"content-length"]
-    headers = [*others, (b"content-length", str(len(answer.body)).encode())]
-    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-    if fault is not None and fault.truncate:
-        half = answer.body[: len(answer.body) // 2]
-        # uvicorn closes the connection of an application that ends before its answer does.
-        await send({"type": "http.response.body", "body": half, "more_body": True})
-        return
-    await send({"type": "http.response.body", "body": answer.body})
-
-
-async def _whole_body(receive: Receive) -> bytes | None:
-    """None: the caller went away, and there never was a call."""
-    pieces = []
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            return None
-        pieces.append(message.get("body", b""))
-        if not message.get("more_body", False):
-            return b"".join(pieces)
-
-
-async def _inner(app: ASGIApp, scope: Scope, data: bytes) -> Answer:
-    """What the simulated Webim answers, as a whole."""
-    answer = Answer(500, [], b"")
-
-    async def give() -> Message:
-        return {"type": "http.request", "body": data, "more_body": False}
-
-    async def keep(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            answer.status, answer.headers = message["status"], list(message["headers"])
-        else:
-            answer.body += message.get("body", b"")
-
-    await app(scope, give, keep)
-    return answer
-
-
-async def _gone_within(receive: Receive, wait_s: float) -> bool:
-    """Wait; whether the caller went away meanwhile."""
-    try:
-        async with asyncio.timeout(wait_s):
-            while (await receive())["type"] != "http.disconnect":
-                pass
-            return True
-    except TimeoutError:
-        return False

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import os
 import signal
 import socket
 import ssl
 import sys
-from collections.abc import Iterator
 
 import httpx2
 import uvicorn
 from fastapi import FastAPI
 
+from tests.standins.connections import Server, TrackedProtocol
 from tests.standins.webim import bot_api, control, stored_data
-from tests.standins.webim.connections import TrackedProtocol
 from tests.standins.webim.delivery import Courier
 from tests.standins.webim.faults import Faults, recorded
 from tests.standins.webim.world import World
@@ -27,15 +25,6 @@ NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 """Bots are on loopback; reading the usual certificates takes longer than a test."""
 NO_KEPT_CONNECTIONS = httpx2.Limits(max_connections=None, max_keepalive_connections=0)
 """A connection to a bot that was killed would make the next delivery fail for no reason of the bot's."""
-
-
-class Server(uvicorn.Server):
-    """uvicorn without its own signal handlers, which would end the process by the signal."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Leave them alone."""
-        yield
 
 
 async def serve(port: int, *, with_stdin: bool) -> None:

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 import structlog
 
 from broker.errors import ChannelRejectedError, ConflictError, IdentityLostError
+from broker.runtime.locks import Locks
 from workers.giosg.calls.exchange import Exchange
-from workers.giosg.calls.locks import Locks
 from workers.giosg.calls.request import Request
 from workers.giosg.cases.identity import Identity
 from workers.giosg.cases.store import CaseStore

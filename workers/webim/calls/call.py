@@ -12,6 +12,7 @@ import structlog
 from broker.domain.deployments import Deployment
 from broker.domain.outside_json import Json
 from broker.errors import CallRefusedError
+from broker.runtime.locks import Locks
 from broker.transport.connection import Connection
 from workers.webim.calls.answers import Answers
 from workers.webim.calls.composing import NOTHING_TO_SAY
@@ -23,7 +24,6 @@ from workers.webim.calls.words import Ignored
 from workers.webim.channel import Channel
 from workers.webim.channels import Channels
 from workers.webim.chat.chats import Chat, Dialect, chat_key
-from workers.webim.chat.locks import Locks
 from workers.webim.translate import event_of, handler_chat, parse
 
 BUS_WAIT_S = 2.5

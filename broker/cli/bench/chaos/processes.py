@@ -7,7 +7,7 @@ import contextlib
 import signal
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
 from broker.errors import ServerFailedError
@@ -16,6 +16,7 @@ from broker.runtime.settings import child_environment
 
 READY_WAIT_S = 120.0
 READY_POLL_S = 0.05
+LOOK_S = 0.1
 STOP_WAIT_S = 5.0
 
 
@@ -100,3 +101,27 @@ async def _says_ready(port: int) -> bool:
                 writer.close()
     except (OSError, TimeoutError):
         return False
+
+
+@contextlib.asynccontextmanager
+async def running_workers(workers: dict[str, WorkerProcess]) -> AsyncIterator[None]:
+    """Have them ready when the block begins, and start again what ends before the block does."""
+    keeper = asyncio.create_task(_keep(workers))
+    try:
+        for worker in workers.values():
+            await worker.start()
+        for worker in workers.values():
+            await worker.wait_ready()
+        yield
+    finally:
+        keeper.cancel()
+        await asyncio.gather(*(worker.stop() for worker in workers.values()))
+
+
+async def _keep(workers: dict[str, WorkerProcess]) -> None:
+    """Start again what ended by itself, such as a worker whose server was killed while it began."""
+    while True:
+        await asyncio.sleep(LOOK_S)
+        for worker in workers.values():
+            if worker.ended:
+                await worker.start()

@@ -1,4 +1,4 @@
-"""One thing at a time per visitor within this process: it only saves calls, other processes are not kept off."""
+"""One thing at a time per key within this process; other processes are kept off by compare-and-set, if at all."""
 
 from __future__ import annotations
 

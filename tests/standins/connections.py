@@ -1,12 +1,24 @@
-"""The connections that callers hold to us, so that one can be dropped in the middle of a call."""
+"""A stand-in's HTTP server: it leaves signals alone, and can drop a caller's connection in the middle of a call."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+from collections.abc import Iterator
 
+import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 _OPEN: dict[tuple[str, int], asyncio.Transport] = {}
+
+
+class Server(uvicorn.Server):
+    """uvicorn without its own signal handlers, which would end the process by the signal."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave them alone."""
+        yield
 
 
 class TrackedProtocol(H11Protocol):
