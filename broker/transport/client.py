@@ -119,6 +119,13 @@ class LeanClient(Client):
                 return super()._parse_header_lines(raw)
         return found
 
+    async def close(self) -> None:
+        """As nats-py; without a server what waits is dropped: on uvloop, writing it to the closed transport raises."""
+        if not self.is_connected:
+            self._pending = []
+            self._pending_data_size = 0
+        await super().close()
+
 
 class Message(NamedTuple):
     """What was received; ``headers`` hold ``Status`` and ``Description`` where the server itself speaks."""

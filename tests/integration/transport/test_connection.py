@@ -22,11 +22,12 @@ from broker.errors import (
     ServerUnreachableError,
 )
 from broker.runtime.embedded import EmbeddedServer, free_port, nats_server
+from broker.runtime.main import event_loop
 from broker.transport.address import redacted
 from broker.transport.connection import Connection, connect
 from broker.transport.ensure import ensure
 from broker.transport.publisher import open_publisher
-from tests.conftest import Eventually
+from tests.conftest import Eventually, poll
 
 USERS = """
 authorization: {
@@ -202,6 +203,19 @@ async def test_a_refusal_of_the_server_keeps_its_codes(connection: Connection) -
 
 async def test_inboxes_begin_with_the_role(connection: Connection) -> None:
     assert connection.new_inbox().startswith("_INBOX_test.")
+
+
+def test_a_connection_with_something_to_say_closes_though_its_server_is_gone(tmp_path: Path) -> None:
+    """On the workers' own loop: asyncio's takes what is written to a closed transport."""
+
+    async def lose_the_server() -> None:
+        async with nats_server(tmp_path) as server, connect(server.url, name="test") as connection:
+            await server.stop()
+            await poll(lambda: not connection.connected)
+            await connection.client.publish("said.too.late", b"x")
+
+    with asyncio.Runner(loop_factory=event_loop) as runner:
+        runner.run(lose_the_server())
 
 
 @pytest.mark.parametrize(
